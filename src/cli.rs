@@ -1,0 +1,215 @@
+//! The grammar of the command line, and the way from a command to its file.
+
+pub mod config;
+mod get;
+mod login;
+mod logout;
+pub mod options;
+mod status;
+mod words;
+
+use std::ffi::OsString;
+use std::fs::File;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::Process;
+use crate::environment::{self, Environment};
+use crate::error::{Error, Result, Slug};
+use crate::get::Run;
+use crate::protocol::format;
+use crate::trace::{Stderr, Trace};
+use options::CommonOptions;
+
+/// Gets a program into a Kubeflow Pipelines API.
+///
+/// Prints one JSON document that holds a bearer token or cookies, with their end. Programs run it as kubectl runs an
+/// exec credential plugin; people run `login` once. Which Kubeflow to get into is a context of the configuration file,
+/// or options alone: `kfp-credential get --endpoint URL --username USER`.
+#[derive(Debug, Parser)]
+#[command(name = "kfp-credential", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    common: CommonOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Each option --some-name is also the environment variable KFP_CREDENTIAL_SOME_NAME; the option wins.
+KFP_CREDENTIAL_PASSWORD is the password of a form login, KFP_CREDENTIAL_LOG a file for the words of -v.
+
+Exit codes: 0 answered, 1 fault of this program, 2 usage, 3 configuration, 4 a person is needed,
+5 refused, 6 unreachable, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the credential, stored or new; never prompts
+    Get(get::GetOptions),
+    /// Log in as a person: asks for what is missing, stores the result, says who and until when
+    Login(login::LoginOptions),
+    /// Forget the stored session and password of a context
+    Logout(logout::LogoutOptions),
+    /// Show every context: how it logs in, who, until when, where that is stored; contacts nobody
+    Status(status::StatusOptions),
+    /// Show and change the configuration file
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What every command is given.
+pub(crate) struct Setting<'a, 'p> {
+    pub(crate) common: CommonOptions,
+    pub(crate) trace: Trace,
+    pub(crate) process: &'a mut Process<'p>,
+}
+
+impl Setting<'_, '_> {
+    pub(crate) fn run(&self) -> Run<'_> {
+        Run {
+            environment: &self.process.environment,
+            trace: &self.trace,
+            now: self.process.now,
+        }
+    }
+
+    /// Writes a command's answer to stdout.
+    pub(crate) fn print(&mut self, text: &str) -> Result<()> {
+        format::write(self.process.stdout, text)
+    }
+
+    /// Tells the person something on stderr.
+    pub(crate) fn tell(&self, text: &str) {
+        self.process
+            .stderr
+            .borrow_mut()
+            .write_all(format!("{text}\n").as_bytes())
+            .ok();
+    }
+}
+
+/// Parses the arguments and runs the command.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    mut process: Process<'_>,
+) -> Result<()> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return help_or_usage(&error, &mut process),
+    };
+    let common = cli.common.with_environment(&process.environment);
+    let trace = trace(&common, &process.environment, &process.stderr)?;
+    let mut setting = Setting {
+        common,
+        trace,
+        process: &mut process,
+    };
+    match cli.command {
+        Command::Get(options) => get::run(setting, options),
+        Command::Login(options) => login::run(&mut setting, options),
+        Command::Logout(options) => logout::run(&setting, options),
+        Command::Status(options) => status::run(&mut setting, options),
+        Command::Config(command) => config::run(&mut setting, command),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "kfp-credential", &mut text);
+            setting.print(&String::from_utf8_lossy(&text))
+        }
+        Command::Man => setting.print(&manual()?),
+    }
+}
+
+fn trace(common: &CommonOptions, environment: &Environment, stderr: &Stderr) -> Result<Trace> {
+    let file = environment.path(environment::LOG).map(|path| {
+        open_log(path).map_err(|error| {
+            Error::new(
+                Slug::ConfigWriteFailed,
+                format!("cannot write the log file {}", path.display()),
+            )
+            .because(error)
+            .hint("correct or unset KFP_CREDENTIAL_LOG")
+        })
+    });
+    Ok(Trace::new(
+        common.verbose.then(|| stderr.clone()),
+        file.transpose()?,
+    ))
+}
+
+fn open_log(path: &std::path::Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Help and version go to stdout; anything else that the grammar refuses is an error like every other.
+fn help_or_usage(error: &clap::Error, process: &mut Process<'_>) -> Result<()> {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            return format::write(process.stdout, &text);
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Err(Error::new(Slug::Usage, "a command is missing"));
+        }
+        _ => {}
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    let mut usage = Error::new(Slug::Usage, first);
+    for line in lines {
+        usage = usage.hint(line.trim_start_matches("tip: "));
+    }
+    if first.contains("--password'") {
+        usage = usage.hint("no option takes a password, as others could read it: use --password-file F, --password-stdin (login) or KFP_CREDENTIAL_PASSWORD");
+    }
+    Err(usage)
+}
+
+/// One page for the program and all its commands.
+fn manual() -> Result<String> {
+    let mut page = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    let mut render = || -> std::io::Result<()> {
+        clap_mangen::Man::new(command.clone()).render(&mut page)?;
+        for subcommand in command
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+        {
+            let man = clap_mangen::Man::new(subcommand.clone());
+            man.render_name_section(&mut page)?;
+            man.render_description_section(&mut page)?;
+            man.render_options_section(&mut page)?;
+        }
+        Ok(())
+    };
+    render().map_err(|error| {
+        Error::new(Slug::Internal, "the manual page could not be made").because(error)
+    })?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

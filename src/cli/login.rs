@@ -1,0 +1,229 @@
+//! `kfp-credential login`: a person logs in; what comes of it is stored, proven and told.
+
+use std::io::Read;
+
+use clap::Args;
+
+use crate::cli::options::{ContactOptions, TargetOptions};
+use crate::cli::{Setting, config, words};
+use crate::config::context::{Context, Method};
+use crate::config::file::Source;
+use crate::config::{Inputs, resolve};
+use crate::credential::Material;
+use crate::error::{Error, Result, Slug};
+use crate::get;
+use crate::guard;
+use crate::method::dex::Person;
+use crate::method::{self, Fresh};
+use crate::person::{Asking, Caller};
+use crate::secret::Secret;
+use crate::store::{Entry, Lock, Place, Store, StoredPassword};
+
+/// Options of `login`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  kfp-credential login --endpoint https://kubeflow.example.com/pipeline --username user@example.com \\
+      --save-password --save-context team-a")]
+pub struct LoginOptions {
+    /// Read the password from the first line of stdin
+    #[arg(long)]
+    password_stdin: bool,
+    /// Store the password in the OS keyring, so that `get` logs in again by itself
+    #[arg(long)]
+    save_password: bool,
+    /// Write what worked as a context of this name into the configuration file
+    #[arg(long, value_name = "NAME")]
+    save_context: Option<String>,
+    #[command(flatten)]
+    target: TargetOptions,
+    #[command(flatten)]
+    contact: ContactOptions,
+}
+
+/// Runs the command.
+pub fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Result<()> {
+    let given = options
+        .password_stdin
+        .then(|| first_line(setting.process.stdin))
+        .transpose()?;
+    let environment = &setting.process.environment;
+    let target = options.target.with_environment(environment)?;
+    let contact = options.contact.with_environment(environment)?;
+    let run = setting.run();
+    let context = resolve(&Inputs {
+        common: &setting.common,
+        target: &target,
+        contact: &contact,
+        exec: None,
+        environment,
+    })?;
+    guard::interrupts();
+
+    let extra_headers = get::extra_headers(run, &context)?;
+    let store = Store::new(context.store, environment, &setting.trace, true);
+    let key = get::session_key(&context);
+    let caller = context.method.dex().map(|dex| {
+        let key = get::password_key(&context);
+        Caller::new(
+            &context,
+            dex,
+            environment,
+            &setting.trace,
+            &store,
+            key,
+            Asking::Afresh,
+            given,
+        )
+    });
+    let person = caller.as_ref().map(|caller| caller as &dyn Person);
+    let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
+    let fresh = method::log_in(&context, &extra_headers, person, &setting.trace, run.now)?;
+    let used = caller.as_ref().and_then(Caller::used);
+
+    let password_saved = match &used {
+        Some(used) if options.save_password || wants_keyring(&context) => {
+            save_password(&store, &context, used)?;
+            true
+        }
+        _ => false,
+    };
+    if let Some(name) = &options.save_context {
+        let username = used.as_ref().map(|(username, _)| username.as_str());
+        config::save_context(
+            setting,
+            name,
+            &context,
+            fresh.method,
+            username,
+            password_saved,
+        )?;
+    }
+    let stored = save_session(
+        setting,
+        &store,
+        &context,
+        &fresh,
+        options.save_context.as_ref(),
+    )?;
+    drop(lock);
+    report(setting, &context, &fresh, &stored, password_saved);
+    Ok(())
+}
+
+/// A saved context names the method and the user that were found, so its key may differ from that of this run.
+fn save_session(
+    setting: &Setting<'_, '_>,
+    store: &Store<'_>,
+    context: &Context,
+    fresh: &Fresh,
+    saved_as: Option<&String>,
+) -> Result<Option<Place>> {
+    if matches!(context.method, Method::TokenFile(_)) {
+        return Ok(None);
+    }
+    let mut keys = vec![get::session_key(context)];
+    if let Some(name) = saved_as {
+        let saved = config::load_context(setting, name)?;
+        keys.push(get::session_key(&saved));
+        keys.dedup();
+    }
+    let mut place = None;
+    for key in keys {
+        let proven = fresh.unproven.is_none();
+        let entry = Entry::new(
+            &key,
+            fresh.method,
+            fresh.endpoint.to_string(),
+            proven,
+            fresh.credential.clone(),
+        );
+        match store.save(&key, &entry) {
+            Ok(saved) => place = Some(saved),
+            Err(error) if get::store_was_named(context) => return Err(error),
+            Err(error) => {
+                setting.tell(&format!("The session was not stored: {}", error.one_line()))
+            }
+        }
+    }
+    Ok(place)
+}
+
+fn save_password(
+    store: &Store<'_>,
+    context: &Context,
+    (username, password): &(String, Secret),
+) -> Result<()> {
+    let key = get::password_key(context);
+    store.save_password(&key, &StoredPassword::new(&key, username, password.clone()))
+}
+
+fn wants_keyring(context: &Context) -> bool {
+    context
+        .method
+        .dex()
+        .is_some_and(|dex| dex.password == Some(Source::Keyring))
+}
+
+fn report(
+    setting: &Setting<'_, '_>,
+    context: &Context,
+    fresh: &Fresh,
+    stored: &Option<Place>,
+    password_saved: bool,
+) {
+    let now = (setting.process.now)();
+    let end = words::until(fresh.credential.expires_at, now);
+    let endpoint = &fresh.endpoint;
+    let who = fresh
+        .credential
+        .principal
+        .as_deref()
+        .map(|who| format!(" as {who}"))
+        .unwrap_or_default();
+    let first = match (&fresh.credential.material, &context.method) {
+        (Material::None, _) => format!("{endpoint} asks for no login."),
+        (_, Method::TokenFile(file)) => {
+            format!(
+                "Nothing to log in: the token in {}{who} is good until {end}.",
+                file.path.display()
+            )
+        }
+        _ => format!("Logged in to {endpoint}{who}, until {end}."),
+    };
+    setting.tell(&first);
+    if let Some(why) = &fresh.unproven {
+        setting.tell(&format!("The endpoint was not seen to accept it: {why}."));
+    }
+    match stored {
+        Some(Place::Nowhere) => setting.tell(
+            "The session was stored nowhere, so `get` logs in anew each time; `status` tells why, `--store file` keeps it on disk.",
+        ),
+        Some(place) => setting.tell(&format!("The session rests in the {place}.")),
+        None => {}
+    }
+    if password_saved {
+        setting.tell("The password rests in the keyring.");
+    }
+}
+
+/// Reads the password up to the end of the line, or of the input.
+fn first_line(stdin: &mut dyn Read) -> Result<Secret> {
+    let mut bytes = Vec::new();
+    let read = stdin.take(64 * 1024).read_to_end(&mut bytes);
+    let text = read
+        .ok()
+        .and_then(|_| String::from_utf8(bytes).ok())
+        .unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(Error::new(
+            Slug::PasswordRequired,
+            "--password-stdin was given, and stdin holds no password",
+        )
+        .hint(
+            "pipe it in: `printf %s \"$PASSWORD\" | kfp-credential login --password-stdin ...`",
+        ));
+    }
+    Ok(Secret::new(line))
+}

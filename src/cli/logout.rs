@@ -1,0 +1,60 @@
+//! `kfp-credential logout`: forgets what is stored.
+
+use clap::Args;
+
+use crate::cli::Setting;
+use crate::cli::config;
+use crate::cli::options::{ContactOptions, TargetOptions};
+use crate::config::context::StoreChoice;
+use crate::config::{Inputs, resolve};
+use crate::error::Result;
+use crate::get;
+use crate::store::Store;
+
+/// Options of `logout`.
+#[derive(Debug, Args)]
+pub struct LogoutOptions {
+    /// Forget every session and password of every context
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+/// Runs the command.
+pub fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<()> {
+    let environment = &setting.process.environment;
+    if options.all {
+        let contexts = config::all_contexts(setting)?;
+        let keys: Vec<_> = contexts
+            .iter()
+            .flat_map(|context| [get::session_key(context), get::password_key(context)])
+            .collect();
+        let store = Store::new(StoreChoice::Auto, environment, &setting.trace, true);
+        let count = store.forget_all(&keys)?;
+        setting.tell(&format!(
+            "Forgot everything that was stored: {count} sessions and passwords."
+        ));
+        return Ok(());
+    }
+    let target = options.target.with_environment(environment)?;
+    let contact = ContactOptions::default();
+    let context = resolve(&Inputs {
+        common: &setting.common,
+        target: &target,
+        contact: &contact,
+        exec: None,
+        environment,
+    })?;
+    let store = Store::new(context.store, environment, &setting.trace, true);
+    let session = store.forget(&get::session_key(&context))?;
+    let password = store.forget_password(&get::password_key(&context))?;
+    let what = match (session, password) {
+        (true, true) => "Forgot the session and the password",
+        (true, false) => "Forgot the session",
+        (false, true) => "Forgot the password",
+        (false, false) => "Nothing was stored",
+    };
+    setting.tell(&format!("{what} of {}.", context.display_name()));
+    Ok(())
+}

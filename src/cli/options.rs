@@ -1,0 +1,156 @@
+//! The options that commands share, and the environment variables that stand in for them.
+//!
+//! Each option `--some-name` is also the variable `KFP_CREDENTIAL_SOME_NAME`; the option wins. None takes a secret's
+//! value: argv is readable by every process of the machine.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::environment::{self, Environment};
+use crate::error::{Error, Result, Slug};
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CommonOptions {
+    /// Configuration file [default: ~/.config/kfp-credential/config.yaml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Context to use, by its name in the configuration file [default: its current-context]
+    #[arg(long, value_name = "NAME", global = true)]
+    pub context: Option<String>,
+    /// Say on stderr what is done and why; never a secret
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// Options that stand in for keys of a context.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options that stand in for a context's keys")]
+pub struct TargetOptions {
+    /// Base URL of the Kubeflow Pipelines API, often ending in /pipeline
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// How to log in: dex, token-file or none [default: found out from the other options and the endpoint]
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Kubeflow namespace (profile), handed on to the client
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// User name or e-mail address for Dex's login form
+    #[arg(long, value_name = "USER")]
+    pub username: Option<String>,
+    /// File that holds the password for Dex's login form
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Id of the Dex connector to log in with [default: the only one, else local]
+    #[arg(long, value_name = "ID")]
+    pub connector: Option<String>,
+    /// File that holds a bearer token, such as a projected service account token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Audience that the token must be meant for
+    #[arg(long, value_name = "AUDIENCE")]
+    pub audience: Option<String>,
+    /// PEM file of authorities to trust in addition to the system's, for the identity provider too
+    #[arg(long, value_name = "FILE")]
+    pub certificate_authority: Option<PathBuf>,
+    /// Do not verify the servers' TLS certificates
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure_skip_tls_verify: Option<bool>,
+    /// Allow a password or session to travel over plain http to another machine
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub allow_insecure_http: Option<bool>,
+    /// Proxy for every connection but those to this machine [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
+    #[arg(long, value_name = "URL")]
+    pub proxy_url: Option<String>,
+    /// Where credentials rest: auto, keyring, runtime, file or none [default: auto]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+}
+
+/// Options of the commands that may contact a server.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ContactOptions {
+    /// Do not try a new credential at the endpoint before answering with it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_verify: Option<bool>,
+    /// Time for a whole login; the other time limits follow in proportion [default: 90s]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+}
+
+impl CommonOptions {
+    /// Fills what the command line leaves open from the environment.
+    #[must_use]
+    pub fn with_environment(mut self, environment: &Environment) -> Self {
+        self.config = self
+            .config
+            .or_else(|| environment.path(environment::CONFIG).map(PathBuf::from));
+        self.context = self
+            .context
+            .or_else(|| environment.get(environment::CONTEXT).map(str::to_owned));
+        self
+    }
+}
+
+impl TargetOptions {
+    /// Fills what the command line leaves open from the environment.
+    pub fn with_environment(mut self, environment: &Environment) -> Result<Self> {
+        let text = |option: Option<String>, name: &str| {
+            option.or_else(|| environment.option(name).map(str::to_owned))
+        };
+        let path = |option: Option<PathBuf>, name: &str| {
+            option.or_else(|| environment.option(name).map(PathBuf::from))
+        };
+        self.endpoint = text(self.endpoint, "endpoint");
+        self.method = text(self.method, "method");
+        self.namespace = text(self.namespace, "namespace");
+        self.username = text(self.username, "username");
+        self.password_file = path(self.password_file, "password-file");
+        self.connector = text(self.connector, "connector");
+        self.token_file = path(self.token_file, "token-file");
+        self.audience = text(self.audience, "audience");
+        self.certificate_authority = path(self.certificate_authority, "certificate-authority");
+        self.insecure_skip_tls_verify = flag(
+            self.insecure_skip_tls_verify,
+            environment,
+            "insecure-skip-tls-verify",
+        )?;
+        self.allow_insecure_http =
+            flag(self.allow_insecure_http, environment, "allow-insecure-http")?;
+        self.proxy_url = text(self.proxy_url, "proxy-url");
+        self.store = text(self.store, "store");
+        Ok(self)
+    }
+}
+
+impl ContactOptions {
+    /// Fills what the command line leaves open from the environment.
+    pub fn with_environment(mut self, environment: &Environment) -> Result<Self> {
+        self.no_verify = flag(self.no_verify, environment, "no-verify")?;
+        self.timeout = self
+            .timeout
+            .or_else(|| environment.option("timeout").map(str::to_owned));
+        Ok(self)
+    }
+}
+
+fn flag(option: Option<bool>, environment: &Environment, name: &str) -> Result<Option<bool>> {
+    match (option, environment.option(name)) {
+        (Some(value), _) => Ok(Some(value)),
+        (None, None) => Ok(None),
+        (None, Some("1" | "true" | "yes")) => Ok(Some(true)),
+        (None, Some("0" | "false" | "no")) => Ok(Some(false)),
+        (None, Some(other)) => Err(Error::new(
+            Slug::Usage,
+            format!(
+                "the variable {} is {other:?}, not true or false",
+                environment::option_variable(name)
+            ),
+        )
+        .hint(format!(
+            "unset it, or set it to true or false, as for the option --{name}"
+        ))),
+    }
+}

@@ -1,0 +1,183 @@
+//! `kfp-credential status`: every context, who, until when, and where that is stored. Contacts no server.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::cli::options::{ContactOptions, TargetOptions};
+use crate::cli::{Setting, config, words};
+use crate::config::context::{Context, Method, StoreChoice};
+use crate::config::{Inputs, resolve};
+use crate::credential::{Credential, wire_time};
+use crate::error::{Error, Result, Slug};
+use crate::get;
+use crate::method::token_file;
+use crate::store::Store;
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusOptions {
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: StatusForm,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatusForm {
+    /// A block of lines for each context
+    Text,
+    /// A list of objects
+    Json,
+}
+
+/// What is known of one context without contacting anybody.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
+    current: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    method: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    store: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+    #[serde(skip)]
+    end: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(setting: &mut Setting<'_, '_>, options: StatusOptions) -> Result<()> {
+    let environment = &setting.process.environment;
+    let target = options.target.with_environment(environment)?;
+    let asked_for_one = setting.common.context.is_some()
+        || target.endpoint.is_some()
+        || target.token_file.is_some();
+    let contexts = if asked_for_one {
+        let contact = ContactOptions::default();
+        vec![resolve(&Inputs {
+            common: &setting.common,
+            target: &target,
+            contact: &contact,
+            exec: None,
+            environment,
+        })?]
+    } else {
+        config::all_contexts(setting)?
+    };
+    let current = config::current_context(setting)?;
+    let store = Store::new(StoreChoice::Auto, environment, &setting.trace, false);
+    let rows: Vec<Row> = contexts
+        .iter()
+        .map(|context| row(setting, &store, context, current.as_deref()))
+        .collect();
+    let text = match options.output {
+        StatusForm::Json => {
+            let json = serde_json::to_string_pretty(&rows);
+            json.map_err(|error| {
+                Error::new(Slug::Internal, "the status could not be written").because(error)
+            })? + "\n"
+        }
+        StatusForm::Text if rows.is_empty() => no_contexts(setting),
+        StatusForm::Text => rows.iter().map(lines).collect::<Vec<_>>().join("\n"),
+    };
+    setting.print(&text)
+}
+
+fn row(
+    setting: &Setting<'_, '_>,
+    store: &Store<'_>,
+    context: &Context,
+    current: Option<&str>,
+) -> Row {
+    let now = (setting.process.now)();
+    let mut row = Row {
+        context: context.name.clone(),
+        current: context.name.is_some() && context.name.as_deref() == current,
+        endpoint: context.endpoint.as_ref().map(ToString::to_string),
+        namespace: context.namespace.clone(),
+        method: context.method.name().to_owned(),
+        state: "not logged in",
+        principal: None,
+        expires_at: None,
+        store: String::new(),
+        trouble: None,
+        end: None,
+    };
+    let credential: Option<Credential> = if let Method::TokenFile(file) = &context.method {
+        row.store = file.path.display().to_string();
+        match token_file::read(file, context.session_lifetime, now) {
+            Ok(credential) => Some(credential),
+            Err(error) => {
+                row.state = "unusable";
+                row.trouble = Some(error.one_line());
+                None
+            }
+        }
+    } else {
+        let found = store
+            .for_choice(context.store)
+            .whereabouts(&get::session_key(context));
+        row.store = found.place.to_string();
+        row.trouble = found.trouble;
+        found.entry.map(|entry| {
+            row.method = entry.method;
+            entry.credential
+        })
+    };
+    if let Some(credential) = credential {
+        row.state = if credential.is_live(now) {
+            "logged in"
+        } else {
+            "expired"
+        };
+        row.end = Some(words::until(credential.expires_at, now));
+        row.expires_at = Some(wire_time(credential.expires_at));
+        row.principal = credential.principal;
+    }
+    row
+}
+
+fn lines(row: &Row) -> String {
+    let mark = if row.current { " (current)" } else { "" };
+    let title = row
+        .context
+        .as_deref()
+        .or(row.endpoint.as_deref())
+        .unwrap_or("(no context)");
+    let mut text = format!("{title}{mark}\n");
+    let mut line = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            text.push_str(&format!("  {:<11}{value}\n", format!("{name}:")));
+        }
+    };
+    line("endpoint", row.endpoint.as_deref());
+    line("namespace", row.namespace.as_deref());
+    line("method", Some(&row.method));
+    line("state", Some(row.state));
+    line("who", row.principal.as_deref());
+    line("until", row.end.as_deref());
+    line("store", Some(&row.store));
+    line("trouble", row.trouble.as_deref());
+    text
+}
+
+fn no_contexts(setting: &Setting<'_, '_>) -> String {
+    let file = config::path(setting)
+        .map(|path| path.display().to_string())
+        .unwrap_or_default();
+    format!(
+        "No contexts in {file}.\n\
+         Write one with `kfp-credential config set-context NAME --endpoint URL --username USER`,\n\
+         or ask for an endpoint: `kfp-credential status --endpoint URL --username USER`.\n"
+    )
+}

@@ -1,0 +1,47 @@
+//! Times and lives in words for people.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::credential::wire_time;
+
+/// Gives a time with its distance: `2026-11-23T21:38:36Z (in 23h 59m)`.
+pub fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let time_text = wire_time(time);
+    if time <= now {
+        return format!("{time_text} (over)");
+    }
+    format!("{time_text} (in {})", life(time - now))
+}
+
+/// Gives a length of time in its two largest units.
+fn life(length: TimeDelta) -> String {
+    let (days, hours, minutes, seconds) = (
+        length.num_days(),
+        length.num_hours() % 24,
+        length.num_minutes() % 60,
+        length.num_seconds() % 60,
+    );
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {seconds}s"),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_largest_units_are_shown() {
+        for (seconds, words) in [
+            (5, "5s"),
+            (65, "1m 5s"),
+            (3_700, "1h 1m"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(life(TimeDelta::seconds(seconds)), words);
+        }
+    }
+}

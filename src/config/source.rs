@@ -1,0 +1,239 @@
+//! Reads a secret from where the context says it is.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::config::file::Source;
+use crate::deadline;
+use crate::environment::Environment;
+use crate::error::{Error, Result, Slug};
+use crate::secret::Secret;
+use crate::trace::Trace;
+
+/// How long a program or a pipe may take to give a secret.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// More than any secret is long.
+const LARGEST: u64 = 64 * 1024;
+
+/// Reads the secret `what` (such as "the password"); `None` for the keyring, which is the store's business.
+pub fn read(
+    source: &Source,
+    what: &str,
+    environment: &Environment,
+    trace: &Trace,
+) -> Result<Option<Secret>> {
+    let secret = match source {
+        Source::Env(name) => from_variable(name, what, environment)?,
+        Source::File(path) => from_file(Path::new(path), what, trace)?,
+        Source::Command(command) => from_command(command, what)?,
+        Source::Keyring => return Ok(None),
+    };
+    Ok(Some(secret))
+}
+
+fn from_variable(name: &str, what: &str, environment: &Environment) -> Result<Secret> {
+    environment.get(name).map(Secret::new).ok_or_else(|| {
+        unavailable(what, &format!("the variable {name} is not set, or empty")).hint(format!(
+            "set {name} for the process that runs kfp-credential"
+        ))
+    })
+}
+
+fn from_file(path: &Path, what: &str, trace: &Trace) -> Result<Secret> {
+    let shown = path.display();
+    let read = deadline::within(DEADLINE, {
+        let path = path.to_path_buf();
+        move || read_up_to(&path, LARGEST)
+    });
+    let bytes = match read {
+        Some(Ok(bytes)) => bytes,
+        Some(Err(error)) => {
+            return Err(unavailable(what, &format!("cannot read {shown}")).because(error));
+        }
+        None => {
+            return Err(unavailable(
+                what,
+                &format!("{shown} gave nothing within 30 s"),
+            ));
+        }
+    };
+    if can_be_read_by_others(path) {
+        trace.say(format_args!(
+            "{shown}, which holds {what}, can be read by others: `chmod 600 {shown}`"
+        ));
+    }
+    one_line(bytes, what, &shown.to_string())
+}
+
+/// Runs a program without a shell: its stdin is empty, its stdout is the secret, its stderr is not shown, as it may
+/// repeat the secret.
+fn from_command(command: &[String], what: &str) -> Result<Secret> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(unavailable(what, "its command is empty"));
+    };
+    let shown = format!("the command {program:?}");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| unavailable(what, &format!("cannot run {shown}")).because(error))?;
+    let started = Instant::now();
+    let stdout = child.stdout.take();
+    let output = deadline::within(DEADLINE, move || {
+        let mut bytes = Vec::new();
+        stdout
+            .map(|pipe| pipe.take(LARGEST).read_to_end(&mut bytes))
+            .transpose()
+            .map(|_| bytes)
+    });
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Some(status),
+            Ok(None) if output.is_some() && started.elapsed() < DEADLINE => {
+                std::thread::sleep(Duration::from_millis(5))
+            }
+            Ok(None) | Err(_) => break None,
+        }
+    };
+    let (Some(status), Some(output)) = (status, output) else {
+        child.kill().ok();
+        child.wait().ok();
+        return Err(unavailable(
+            what,
+            &format!("{shown} did not end within 30 s"),
+        ));
+    };
+    if !status.success() {
+        return Err(unavailable(what, &format!("{shown} failed: {status}"))
+            .hint(format!("run {program:?} by hand to see what it says")));
+    }
+    let bytes = output.map_err(|error| {
+        unavailable(what, &format!("cannot read what {shown} prints")).because(error)
+    })?;
+    one_line(bytes, what, &shown)
+}
+
+/// Reads at most `limit` bytes of a file; what is larger is an error. A folder is one too.
+pub fn read_up_to(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(std::io::Error::other(format!(
+            "it is larger than {limit} bytes"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Drops one newline at the end: editors add it, and no password ends in one.
+fn one_line(bytes: Vec<u8>, what: &str, from: &str) -> Result<Secret> {
+    let text = String::from_utf8(bytes)
+        .map_err(|_| unavailable(what, &format!("{from} gave no UTF-8 text")))?;
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| {
+        text.strip_suffix('\r').unwrap_or(text)
+    });
+    if text.is_empty() {
+        return Err(unavailable(what, &format!("{from} gave nothing")));
+    }
+    Ok(Secret::new(text))
+}
+
+fn unavailable(what: &str, why: &str) -> Error {
+    Error::new(
+        Slug::ConfigSecretUnavailable,
+        format!("{what} is not to be had: {why}"),
+    )
+}
+
+#[cfg(unix)]
+fn can_be_read_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn can_be_read_by_others(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_from(source: &Source) -> Result<Option<Secret>> {
+        let environment: Environment = [("FILLED", "from env"), ("EMPTY", "")]
+            .into_iter()
+            .collect();
+        read(source, "the password", &environment, &Trace::default())
+    }
+
+    fn command(words: &[&str]) -> Source {
+        Source::Command(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    #[test]
+    fn each_source_gives_its_secret() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from file\n").unwrap();
+        for (source, expected) in [
+            (Source::Env("FILLED".into()), "from env"),
+            (
+                Source::File(file.path().to_string_lossy().into_owned()),
+                "from file",
+            ),
+            (
+                command(&["printf", "%s\\n", "from command"]),
+                "from command",
+            ),
+        ] {
+            assert_eq!(read_from(&source).unwrap().unwrap().expose(), expected);
+        }
+        assert!(read_from(&Source::Keyring).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_one_newline_is_dropped() {
+        assert_eq!(
+            read_from(&command(&["printf", " a\\r\\n"]))
+                .unwrap()
+                .unwrap()
+                .expose(),
+            " a"
+        );
+        assert_eq!(
+            read_from(&command(&["printf", "a\\n\\n"]))
+                .unwrap()
+                .unwrap()
+                .expose(),
+            "a\n"
+        );
+    }
+
+    #[test]
+    fn a_source_without_a_secret_says_why() {
+        for source in [
+            Source::Env("UNSET".into()),
+            Source::Env("EMPTY".into()),
+            Source::File("/nonexistent/file".into()),
+            Source::File("/".into()),
+            Source::File("/dev/zero".into()),
+            command(&["false"]),
+            command(&["true"]),
+            command(&["/nonexistent/program"]),
+        ] {
+            let error = read_from(&source).unwrap_err();
+            assert_eq!(
+                error.slug(),
+                Slug::ConfigSecretUnavailable,
+                "{source:?}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The addresses that decide where secrets may go: the endpoint and its origin.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// The base URL of a Kubeflow Pipelines API, normalised: http or https, no user, query or fragment, no slash at the
+/// end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+/// Scheme, host and effective port (RFC 6454): what secrets belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// Parses an endpoint as people write it; the error says what is wrong, without the URL itself.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut url = Url::parse(text.trim()).map_err(|error| format!("not a URL: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!(
+                "the scheme is {:?}, not http or https",
+                url.scheme()
+            ));
+        }
+        if url.host().is_none() {
+            return Err("it has no host".into());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it holds a user name or password".into());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("it has a query (?…) or fragment (#…)".into());
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+
+    /// Gives the URL.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Gives the scheme, host and port.
+    pub fn origin(&self) -> Origin {
+        Origin::of(&self.0)
+    }
+
+    /// Gives this endpoint by https where a walk that began here ended there (see [`Origin::is_or_upgrades_to`]).
+    #[must_use]
+    pub fn reached_as(&self, last: &Url) -> Self {
+        let (own, reached) = (self.origin(), Origin::of(last));
+        let mut url = self.0.clone();
+        if own != reached && own.is_or_upgrades_to(&reached) {
+            url.set_scheme("https").ok();
+        }
+        Self(url)
+    }
+
+    /// Gives the URL of a path below the endpoint, e.g. `apis/v2beta1/healthz`.
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}/{path}", self.0.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Tells whether a host is reached only inside a cluster or on this machine: loopback, a single label,
+    /// `ml-pipeline*.<one label>`, `*.svc`, `*.svc.cluster.local`.
+    pub fn is_in_cluster(&self) -> bool {
+        let Some(Host::Domain(host)) = self.0.host() else {
+            return is_loopback(&self.0);
+        };
+        let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+        match labels.as_slice() {
+            [_] => true,
+            [service, _namespace] if service.starts_with("ml-pipeline") => true,
+            [.., "svc"] | [.., "svc", "cluster", "local"] => true,
+            _ => is_loopback(&self.0),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL library writes the root as `/`, the kfp SDK wants none.
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Origin {
+    /// Takes the origin of a URL.
+    pub fn of(url: &Url) -> Self {
+        Self {
+            scheme: url.scheme().to_owned(),
+            host: url
+                .host_str()
+                .unwrap_or_default()
+                .trim_end_matches('.')
+                .to_owned(),
+            port: url.port_or_known_default().unwrap_or_default(),
+        }
+    }
+
+    /// Parses an origin as people write it: `https://host:port`, a path is no part of it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let endpoint = Endpoint::parse(text)?;
+        if endpoint.url().path() != "/" {
+            return Err("an origin has no path: write scheme, host and port only".into());
+        }
+        Ok(endpoint.origin())
+    }
+
+    /// Tells whether `other` is this origin, or its upgrade from http to https on the default ports: a server that
+    /// redirects the one to the other is no stranger.
+    pub fn is_or_upgrades_to(&self, other: &Origin) -> bool {
+        let upgraded = self.scheme == "http"
+            && self.port == 80
+            && other.scheme == "https"
+            && other.port == 443;
+        self == other || (upgraded && self.host == other.host)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match (self.scheme.as_str(), self.port) {
+            ("http", 80) | ("https", 443) => Ok(()),
+            (_, port) => write!(f, ":{port}"),
+        }
+    }
+}
+
+/// Tells whether a URL's host is this machine: `localhost`, `*.localhost` (RFC 6761), 127.0.0.0/8, `[::1]`.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+/// Tells whether what is sent to a URL is safe from listeners on the way: https, or this machine itself.
+pub fn is_private_way(url: &Url) -> bool {
+    url.scheme() == "https" || is_loopback(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_normalised() {
+        for (written, shown) in [
+            (
+                "https://KF.example.com/pipeline/",
+                "https://kf.example.com/pipeline",
+            ),
+            ("https://kf.example.com:443", "https://kf.example.com"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+            (
+                " http://ml-pipeline-ui.kubeflow ",
+                "http://ml-pipeline-ui.kubeflow",
+            ),
+        ] {
+            assert_eq!(Endpoint::parse(written).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused() {
+        for wrong in [
+            "",
+            "kf.example.com",
+            "ftp://h",
+            "https://u:p@h",
+            "https://h/?q",
+            "https://h/#f",
+            "https://",
+        ] {
+            assert!(Endpoint::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn join_keeps_the_prefix() {
+        let join = |endpoint: &str| {
+            Endpoint::parse(endpoint)
+                .unwrap()
+                .join("apis/v2beta1/healthz")
+                .to_string()
+        };
+        assert_eq!(
+            join("http://h/pipeline"),
+            "http://h/pipeline/apis/v2beta1/healthz"
+        );
+        assert_eq!(join("http://h"), "http://h/apis/v2beta1/healthz");
+    }
+
+    #[test]
+    fn hosts_inside_a_cluster_are_known() {
+        let inside = |endpoint: &str| Endpoint::parse(endpoint).unwrap().is_in_cluster();
+        for endpoint in [
+            "http://ml-pipeline-ui:80",
+            "http://ml-pipeline-ui.kubeflow",
+            "http://ml-pipeline.kubeflow.svc:8888",
+            "http://ml-pipeline-ui.kubeflow.svc.cluster.local",
+            "http://localhost:3000",
+            "http://127.0.0.2",
+            "http://[::1]:3000",
+        ] {
+            assert!(inside(endpoint), "{endpoint}");
+        }
+        for endpoint in [
+            "https://kf.example.com",
+            "http://10.0.0.1",
+            "https://example.com",
+            "https://svc.example.com",
+            "https://ml-pipeline.evil.example",
+        ] {
+            assert!(!inside(endpoint), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn an_origin_upgrades_to_https_on_default_ports_only() {
+        let origin = |text: &str| Origin::parse(text).unwrap();
+        assert!(origin("http://h").is_or_upgrades_to(&origin("https://h")));
+        assert!(!origin("https://h").is_or_upgrades_to(&origin("http://h")));
+        assert!(!origin("http://h:8080").is_or_upgrades_to(&origin("https://h")));
+        assert!(!origin("http://h").is_or_upgrades_to(&origin("https://h:8443")));
+        assert!(!origin("http://h").is_or_upgrades_to(&origin("https://g")));
+        assert_eq!(origin("https://h:8443").to_string(), "https://h:8443");
+    }
+}

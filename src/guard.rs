@@ -1,0 +1,32 @@
+//! The two ends that no function returns from, a panic and Ctrl-C: both leave stdout empty and say what happened.
+
+use crate::error::{Error, Slug};
+
+/// Makes a panic an ordinary error: exit code 1, no payload, which might hold a secret.
+#[expect(
+    clippy::exit,
+    reason = "a panic must not end in an abort, whose exit code means nothing to clients"
+)]
+pub fn panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info
+            .location()
+            .map(|at| format!(" at {}:{}", at.file(), at.line()))
+            .unwrap_or_default();
+        let error = Error::new(Slug::Internal, format!("a fault of kfp-credential{place}"));
+        error.report(&mut std::io::stderr());
+        std::process::exit(i32::from(error.exit_code()));
+    }));
+}
+
+/// Makes Ctrl-C, SIGTERM and SIGHUP an error too, once something slow begins. Locks end with the process.
+#[expect(clippy::exit, reason = "a signal ends the process wherever it is")]
+pub fn interrupts() {
+    // A second handler is refused, and the first one serves.
+    ctrlc::set_handler(|| {
+        let error = Error::new(Slug::Interrupted, "interrupted");
+        error.report(&mut std::io::stderr());
+        std::process::exit(i32::from(error.exit_code()));
+    })
+    .ok();
+}

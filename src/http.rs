@@ -1,0 +1,358 @@
+//! The one HTTP client and the one redirect follower.
+//!
+//! Redirects are followed by hand, because each step matters: no step from https to http, no POST body sent twice,
+//! every cookie's origin known, every deadline kept. The client is built with the first request, never for an answer
+//! that comes from the store: building one reads the system's certificate roots.
+
+mod client;
+mod failure;
+mod jar;
+
+use std::cell::{Cell, RefCell};
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use reqwest::StatusCode;
+use reqwest::blocking::{RequestBuilder, Response};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
+use url::Url;
+
+use crate::config::Context;
+use crate::config::context::Deadlines;
+use crate::credential::{Cookie, KnownEnd};
+use crate::endpoint::{Endpoint, Origin};
+use crate::error::{Error, Result, Slug};
+use crate::secret::Secret;
+use crate::trace::Trace;
+use client::Clients;
+use jar::Jar;
+
+/// More redirects than any login needs.
+const MOST_REDIRECTS: usize = 20;
+/// More than any login page holds.
+const LARGEST_BODY: u64 = 1024 * 1024;
+/// As much of a redirect's body as is worth reading.
+const SMALL_BODY: u64 = 64 * 1024;
+
+/// What a browser asks for.
+pub const HTML: &str = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
+/// What an API client asks for; exactly this makes oauth2-proxy answer 401 and not a page.
+pub const JSON: &str = "application/json";
+
+/// One walk over the servers of a context: client, cookies, deadlines.
+pub struct Http<'a> {
+    clients: Clients<'a>,
+    endpoint: Endpoint,
+    extra_headers: HeaderMap,
+    deadlines: Deadlines,
+    until: Cell<Instant>,
+    hops: Cell<u32>,
+    jar: RefCell<Jar>,
+    trace: &'a Trace,
+}
+
+/// An answer; its body is read when somebody asks for it.
+pub struct Page {
+    /// The URL that was asked.
+    pub url: Url,
+    /// The number of the request that brought it, counted from 1.
+    pub hop: u32,
+    /// The status code.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    unread: Option<Response>,
+    text: String,
+}
+
+impl<'a> Http<'a> {
+    /// Starts a walk; nothing is built or contacted yet.
+    pub fn new(
+        context: &'a Context,
+        endpoint: &Endpoint,
+        extra_headers: &[(String, Secret)],
+        trace: &'a Trace,
+    ) -> Result<Self> {
+        Ok(Self {
+            clients: Clients::new(context, endpoint),
+            endpoint: endpoint.clone(),
+            extra_headers: header_map(extra_headers)?,
+            deadlines: context.deadlines,
+            until: Cell::new(Instant::now() + context.deadlines.login),
+            hops: Cell::new(0),
+            jar: RefCell::default(),
+            trace,
+        })
+    }
+
+    /// Asks for a URL, with the walk's cookies; follows nothing.
+    pub fn get(&self, url: &Url, accept: &'static str) -> Result<Page> {
+        self.send("GET", url, |client, address| {
+            client.get(address).header(ACCEPT, accept)
+        })
+    }
+
+    /// Asks for a URL with given headers in place of the walk's cookies; follows nothing.
+    pub fn get_with(
+        &self,
+        url: &Url,
+        accept: &'static str,
+        headers: &[(String, Secret)],
+    ) -> Result<Page> {
+        let headers = header_map(headers)?;
+        self.send_with("GET", url, Some(headers), |client, address| {
+            client.get(address).header(ACCEPT, accept)
+        })
+    }
+
+    /// Sends a form (application/x-www-form-urlencoded); follows nothing.
+    pub fn post(&self, url: &Url, fields: &[(String, Secret)]) -> Result<Page> {
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
+        let page = self.send("POST", url, |client, address| {
+            client.post(address).header(ACCEPT, HTML).form(&fields)
+        })?;
+        if matches!(
+            page.status,
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+        ) {
+            return Err(Error::new(
+                Slug::RedirectRefused,
+                format!(
+                    "{} answered a form with {}, which asks to send it again elsewhere",
+                    shown(url),
+                    page.status
+                ),
+            ));
+        }
+        Ok(page)
+    }
+
+    /// Follows redirects from `page` until an answer is none; `visit` sees each URL and the number of its request
+    /// before it is asked, and may refuse it.
+    pub fn follow(
+        &self,
+        mut page: Page,
+        visit: &mut dyn FnMut(&Url, u32) -> Result<()>,
+    ) -> Result<Page> {
+        for _ in 0..MOST_REDIRECTS {
+            let Some(target) = page.redirect()? else {
+                return Ok(page);
+            };
+            if page.url.scheme() == "https" && target.scheme() != "https" {
+                return Err(Error::new(
+                    Slug::RedirectRefused,
+                    format!("{} redirects from https down to {}", shown(&page.url), shown(&target)),
+                )
+                .hint("the server behind TLS should know its public https address: set its redirect URL or its X-Forwarded-Proto handling"));
+            }
+            visit(&target, self.hops.get() + 1)?;
+            page.discard();
+            page = self.get(&target, HTML)?;
+        }
+        Err(Error::new(
+            Slug::RedirectRefused,
+            format!(
+                "more than {MOST_REDIRECTS} redirects, the last to {}",
+                shown(&page.url)
+            ),
+        )
+        .hint("the servers send the login round in a circle; `-v` shows each step"))
+    }
+
+    /// Gives the cookies for `url` that were set by request number `since` or later, with their earliest end.
+    pub fn session_cookies(&self, url: &Url, since: u32) -> (Vec<Cookie>, Option<KnownEnd>) {
+        self.jar.borrow().session(url, since)
+    }
+
+    /// Starts the login's time anew: a person who was asked may have taken a while.
+    pub fn restart_clock(&self) {
+        self.until.set(Instant::now() + self.deadlines.login);
+    }
+
+    /// Says a word on `-v`.
+    pub fn say(&self, words: impl std::fmt::Display) {
+        self.trace.say(words);
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        url: &Url,
+        request: impl Fn(&reqwest::blocking::Client, Url) -> RequestBuilder,
+    ) -> Result<Page> {
+        self.send_with(method, url, None, request)
+    }
+
+    fn send_with(
+        &self,
+        method: &str,
+        url: &Url,
+        own_headers: Option<HeaderMap>,
+        request: impl Fn(&reqwest::blocking::Client, Url) -> RequestBuilder,
+    ) -> Result<Page> {
+        let left = self.until.get().saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let limit = humantime::format_duration(self.deadlines.login);
+            return Err(Error::new(
+                Slug::Timeout,
+                format!("the login took longer than {limit}, before {}", shown(url)),
+            ));
+        }
+        let hop = self.hops.get() + 1;
+        self.hops.set(hop);
+
+        let (client, address, host) = self.clients.for_url(url)?;
+        let mut request = request(client, address).timeout(left.min(self.deadlines.request));
+        if let Some(host) = host {
+            request = request.header(HOST, host);
+        }
+        if Origin::of(url) == self.endpoint.origin() {
+            request = request.headers(self.extra_headers.clone());
+        }
+        request = match own_headers {
+            Some(headers) => request.headers(headers),
+            None => match self.jar.borrow().header(url) {
+                Some(cookies) => request.header(COOKIE, cookies),
+                None => request,
+            },
+        };
+        let answer = request
+            .send()
+            .map_err(|error| failure::explained(error, url, left, self.deadlines))?;
+
+        let page = Page {
+            url: url.clone(),
+            hop,
+            status: answer.status(),
+            headers: answer.headers().clone(),
+            unread: Some(answer),
+            text: String::new(),
+        };
+        self.trace
+            .say(format_args!("{method} {}: {}", shown(url), page.summary()));
+        self.jar
+            .borrow_mut()
+            .store(url, &page.headers, hop, Utc::now());
+        if page.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(failure::proxy_wants_password(url));
+        }
+        Ok(page)
+    }
+}
+
+impl Page {
+    /// Gives where the answer redirects to, `None` where it is no redirect.
+    pub fn redirect(&self) -> Result<Option<Url>> {
+        if !matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+            return Ok(None);
+        }
+        let Some(location) = self.headers.get(LOCATION) else {
+            return Ok(None);
+        };
+        let target = std::str::from_utf8(location.as_bytes())
+            .ok()
+            .and_then(|text| self.url.join(text).ok());
+        match target {
+            Some(target)
+                if matches!(target.scheme(), "http" | "https") && target.host().is_some() =>
+            {
+                Ok(Some(target))
+            }
+            _ => Err(Error::new(
+                Slug::RedirectRefused,
+                format!(
+                    "{} redirects to something that is no http or https address",
+                    shown(&self.url)
+                ),
+            )),
+        }
+    }
+
+    /// Tells whether the answer says it is of a media type, such as `text/html`.
+    pub fn is(&self, media_type: &str) -> bool {
+        let text = self
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        text.split(';')
+            .next()
+            .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// Gives the body as text.
+    pub fn text(&mut self) -> Result<&str> {
+        if let Some(body) = self.unread.take() {
+            let mut bytes = Vec::new();
+            body.take(LARGEST_BODY + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|error| failure::cut_off(&error, &self.url))?;
+            if bytes.len() as u64 > LARGEST_BODY {
+                let what = format!("{} answered with more than 1 MiB", shown(&self.url));
+                return Err(Error::new(Slug::LoginNotUnderstood, what));
+            }
+            self.text = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        Ok(&self.text)
+    }
+
+    /// Reads a redirect's small body away, so that its connection serves the next request too.
+    fn discard(self) {
+        if let Some(body) = self.unread {
+            std::io::copy(&mut body.take(SMALL_BODY), &mut std::io::sink()).ok();
+        }
+    }
+
+    /// Tells the status and the target of a redirect, for words to people.
+    pub fn summary(&self) -> String {
+        match self.redirect() {
+            Ok(Some(target)) => format!("{} to {}", self.status, shown(&target)),
+            _ => self.status.to_string(),
+        }
+    }
+}
+
+/// Shows a URL to people: without its query, which may hold codes and states, and without a user name.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_username("").ok();
+    url.set_password(None).ok();
+    url.to_string()
+}
+
+fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let header = HeaderName::try_from(name.as_str())
+            .ok()
+            .zip(HeaderValue::from_str(value.expose()).ok());
+        let Some((name, mut value)) = header else {
+            return Err(Error::new(
+                Slug::ConfigInvalid,
+                format!("the header {name:?} has a value that cannot be sent"),
+            )
+            .hint("correct the context's headers: a value is one line of visible characters"));
+        };
+        value.set_sensitive(true);
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// Gives a limit in words.
+fn in_words(limit: Duration) -> String {
+    let limit = if limit >= Duration::from_secs(1) {
+        Duration::from_secs(limit.as_secs())
+    } else {
+        limit
+    };
+    humantime::format_duration(limit).to_string()
+}

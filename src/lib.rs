@@ -1,0 +1,74 @@
+//! `kfp-credential` gets a program into a Kubeflow Pipelines API: it prints one JSON document that holds a bearer
+//! token or cookies, with their end, and nothing else.
+//!
+//! # The map, from argv to stdout
+//!
+//! 1. [`cli`] is the grammar: commands, options, help. Each command but `get` is a file below it.
+//! 2. [`config`] turns the file, the options and the [`environment`] into one validated [`config::Context`].
+//! 3. [`get`] is the story: load from the [`store`], or lock, log in by the [`method`], prove, save.
+//! 4. [`protocol`] writes the answer: the document and the other forms of it, the only writer to stdout.
+//!
+//! [`credential`], [`secret`] and [`error`] are the words that all of them share; [`http`] is the one client and the
+//! one redirect follower; [`person`] and [`terminal`] are where passwords come from.
+//!
+//! # What always holds
+//!
+//! - stdout is the answer, whole, or empty; stderr of a successful `get` is empty unless `-v` is given.
+//! - A secret is a [`secret::Secret`]: nothing can print it, and it goes to its own origin only
+//!   ([`method::dex`] has the rule for passwords).
+//! - An answer from the store builds no HTTP client, starts no thread but the keyring's, and touches no network.
+//! - Nothing waits without a deadline.
+//! - `protocol`, `credential`, `secret` and `error` know nothing of `method`, `store` and `http`.
+
+pub mod cli;
+pub mod config;
+pub mod credential;
+mod deadline;
+pub mod endpoint;
+pub mod environment;
+pub mod error;
+pub mod get;
+pub mod guard;
+pub mod http;
+mod jwt;
+pub mod method;
+pub mod person;
+pub mod protocol;
+pub mod secret;
+pub mod store;
+mod terminal;
+pub mod trace;
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+
+use chrono::{DateTime, Utc};
+
+use environment::Environment;
+use trace::Stderr;
+
+/// What a run may use of the world.
+pub struct Process<'a> {
+    /// The environment variables.
+    pub environment: Environment,
+    /// Read only where an option says so.
+    pub stdin: &'a mut dyn Read,
+    /// Where the answer goes.
+    pub stdout: &'a mut dyn Write,
+    /// Where words for people go.
+    pub stderr: Stderr,
+    /// The clock.
+    pub now: fn() -> DateTime<Utc>,
+}
+
+/// Runs one command and gives the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, process: Process<'_>) -> u8 {
+    let stderr = process.stderr.clone();
+    match cli::run(arguments, process) {
+        Ok(()) => 0,
+        Err(error) => {
+            error.report(&mut *stderr.borrow_mut());
+            error.exit_code()
+        }
+    }
+}

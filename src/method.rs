@@ -1,0 +1,133 @@
+//! The ways to log in: siblings that know nothing of each other, chosen by the context.
+
+pub mod dex;
+pub mod none;
+pub mod proof;
+pub mod token_file;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Context;
+use crate::config::context::Method;
+use crate::credential::{Cookie, Credential, Material};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Slug};
+use crate::http::Http;
+use crate::secret::Secret;
+use crate::trace::Trace;
+use dex::{Outcome, Person, Session};
+use proof::Proof;
+
+/// A new credential, what made it, and what it is good for.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The credential.
+    pub credential: Credential,
+    /// The method that made it: the one that was found, where none was named.
+    pub method: &'static str,
+    /// The base URL that it is good for.
+    pub endpoint: Endpoint,
+    /// Why the endpoint was not seen to accept it, if so.
+    pub unproven: Option<String>,
+}
+
+/// Logs in by the context's method and proves the result at the endpoint.
+pub fn log_in(
+    context: &Context,
+    extra_headers: &[(String, Secret)],
+    person: Option<&dyn Person>,
+    trace: &Trace,
+    now: fn() -> DateTime<Utc>,
+) -> Result<Fresh> {
+    let Some(endpoint) = &context.endpoint else {
+        return Err(Error::new(
+            Slug::ConfigMissing,
+            format!("{} has no endpoint", context.display_name()),
+        ));
+    };
+    if let Method::TokenFile(file) = &context.method {
+        let credential = token_file::read(file, context.session_lifetime, now())?;
+        return Ok(Fresh {
+            credential,
+            method: "token-file",
+            endpoint: endpoint.clone(),
+            unproven: None,
+        });
+    }
+    let http = Http::new(context, endpoint, extra_headers, trace)?;
+    match (context.method.dex(), person) {
+        (Some(dex), Some(person)) => match dex::log_in(&http, context, dex, endpoint, person)? {
+            Outcome::Session(session) => prove_session(&http, context, session, now()),
+            Outcome::Unsecured => {
+                trace.say(format_args!("{endpoint} asks for no login"));
+                open_endpoint(&http, context, endpoint, extra_headers, now())
+            }
+        },
+        _ => open_endpoint(&http, context, endpoint, extra_headers, now()),
+    }
+}
+
+fn prove_session(
+    http: &Http<'_>,
+    context: &Context,
+    session: Session,
+    now: DateTime<Utc>,
+) -> Result<Fresh> {
+    let headers = [("Cookie".to_owned(), Cookie::header_value(&session.cookies))];
+    let (endpoint, unproven) = if context.verify {
+        match proof::prove(http, &session.endpoint, &headers)? {
+            Proof::Proven(base, _) => (base, None),
+            Proof::NotFound => (
+                session.endpoint,
+                Some("the endpoint has no health path of Kubeflow Pipelines".into()),
+            ),
+            Proof::Unproven(error) => (session.endpoint, Some(error.one_line())),
+        }
+    } else {
+        (
+            session.endpoint,
+            Some("not verified, as was asked".to_owned()),
+        )
+    };
+    if let Some(why) = &unproven {
+        http.say(format_args!("the session is unproven: {why}"));
+    }
+    let material = Material::Cookies(session.cookies);
+    let credential = Credential::new(
+        material,
+        Some(session.username),
+        now,
+        session.end,
+        context.session_lifetime,
+    );
+    if !credential.is_live(now) {
+        return Err(Error::new(
+            Slug::LoginNotAccepted,
+            format!("{endpoint} gave a session that has already ended"),
+        )
+        .hint("check this machine's clock"));
+    }
+    Ok(Fresh {
+        credential,
+        method: "dex",
+        endpoint,
+        unproven,
+    })
+}
+
+fn open_endpoint(
+    http: &Http<'_>,
+    context: &Context,
+    endpoint: &Endpoint,
+    extra_headers: &[(String, Secret)],
+    now: DateTime<Utc>,
+) -> Result<Fresh> {
+    let endpoint = none::check(http, context, endpoint, extra_headers)?;
+    let credential = Credential::new(Material::None, None, now, None, context.session_lifetime);
+    Ok(Fresh {
+        credential,
+        method: "none",
+        endpoint,
+        unproven: None,
+    })
+}

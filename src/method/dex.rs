@@ -1,0 +1,437 @@
+//! Dex's login form, walked as a browser would: from the endpoint to the form, and back with a session's cookies.
+//!
+//! The one rule above all: the password is posted to a Dex login form on the endpoint's own origin and nowhere else
+//! (`rules`). The relying party in front (oauth2-proxy, oidc-authservice, Apache, ...) is not known in advance: its
+//! callback is recognised by the `state` of the authorization request (RFC 6749 section 4.1.2), its cookies by when
+//! they were set.
+
+pub mod page;
+mod rules;
+
+use reqwest::StatusCode;
+use url::Url;
+
+use crate::config::context::{Context, Dex};
+use crate::credential::{Cookie, KnownEnd};
+use crate::endpoint::{Endpoint, Origin};
+use crate::error::{Error, Result, Slug};
+use crate::http::{HTML, Http, Page, shown};
+use crate::secret::Secret;
+use page::{Form, PageText, fit_to_show};
+use rules::Walked;
+
+/// Who is asked for the user name and password, once a form for them is reached.
+pub trait Person {
+    /// Gives the user name or e-mail address.
+    fn username(&self) -> Result<String>;
+    /// Gives that user's password.
+    fn password(&self, username: &str) -> Result<Secret>;
+}
+
+/// What the walk ended with.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A session.
+    Session(Session),
+    /// The endpoint asked for no login at all.
+    Unsecured,
+}
+
+/// A session's cookies for the endpoint.
+#[derive(Debug)]
+pub struct Session {
+    /// The cookies, all of them.
+    pub cookies: Vec<Cookie>,
+    /// The earliest end among them.
+    pub end: Option<KnownEnd>,
+    /// Who logged in.
+    pub username: String,
+    /// The endpoint, by https where the server insisted on that.
+    pub endpoint: Endpoint,
+}
+
+/// Walks from the endpoint through Dex's form and back.
+pub fn log_in(
+    http: &Http<'_>,
+    context: &Context,
+    dex: &Dex,
+    endpoint: &Endpoint,
+    person: &dyn Person,
+) -> Result<Outcome> {
+    let login = Login {
+        http,
+        context,
+        dex,
+        endpoint,
+        person,
+    };
+    match login.attempt()? {
+        Attempt::Done(outcome) => Ok(outcome),
+        Attempt::FormExpired(words) => {
+            http.say(format_args!(
+                "the login form had expired ({words}); starting over once"
+            ));
+            match login.attempt()? {
+                Attempt::Done(outcome) => Ok(outcome),
+                Attempt::FormExpired(words) => Err(Error::new(
+                    Slug::DexRefused,
+                    "Dex says again and again that its login form has expired",
+                )
+                .because(words)
+                .hint("check the clocks of Dex's hosts and its setting expiry.authRequests")),
+            }
+        }
+    }
+}
+
+enum Attempt {
+    Done(Outcome),
+    FormExpired(String),
+}
+
+struct Login<'a> {
+    http: &'a Http<'a>,
+    context: &'a Context,
+    dex: &'a Dex,
+    endpoint: &'a Endpoint,
+    person: &'a dyn Person,
+}
+
+/// A login form that may be filled in, and where it was found.
+struct LoginForm {
+    page: Url,
+    form: Form,
+}
+
+impl Login<'_> {
+    fn attempt(&self) -> Result<Attempt> {
+        let mut walked = Walked::new(self.dex.connector.as_deref());
+        let page = self.reach_dex(&mut walked)?;
+        if !walked.met_authorization_request() {
+            return without_login(page).map(Attempt::Done);
+        }
+        rules::safe_way(self.endpoint.url(), self.context)?;
+        let page = self.choose_connector(page, &mut walked)?;
+        let found = self.login_form(page, &walked)?;
+
+        let username = self.person.username()?;
+        let password = self.person.password(&username)?;
+        self.http.restart_clock();
+        let fields = found.form.filled(&username, &password).ok_or_else(|| {
+            Error::new(
+                Slug::LoginNotUnderstood,
+                format!("the form at {} is no login form", shown(&found.page)),
+            )
+        })?;
+        walked.posted();
+        let answer = self.http.post(&found.form.action, &fields)?;
+        let answer = self
+            .http
+            .follow(answer, &mut |url, hop| walked.step(url, hop))?;
+
+        let mut back = Back {
+            login: self,
+            walked,
+            username,
+            password,
+        };
+        if back.walked.callback_hop().is_none() && answer.url == found.form.action {
+            return back.stayed_at_form(answer);
+        }
+        let last = back.approved(answer)?;
+        back.session(last)
+            .map(|session| Attempt::Done(Outcome::Session(session)))
+    }
+
+    /// Walks from the endpoint as far as redirects and oauth2-proxy's sign-in page lead.
+    fn reach_dex(&self, walked: &mut Walked) -> Result<Page> {
+        let mut page = self.open(self.endpoint.url(), walked)?;
+        match self.start_of_login(&mut page)? {
+            Some(start) if !walked.met_authorization_request() => self.open(&start, walked),
+            _ => Ok(page),
+        }
+    }
+
+    fn open(&self, url: &Url, walked: &mut Walked) -> Result<Page> {
+        let page = self.http.get(url, HTML)?;
+        self.http
+            .follow(page, &mut |url, hop| walked.step(url, hop))
+    }
+
+    /// oauth2-proxy shows a sign-in page (403) in place of redirecting, and answers API paths with a bare 401; both
+    /// mean its `/oauth2/start`.
+    fn start_of_login(&self, page: &mut Page) -> Result<Option<Url>> {
+        if page.status == StatusCode::UNAUTHORIZED && !page.is("text/html") {
+            let mut start = self.endpoint.url().clone();
+            let back = start.path().to_owned();
+            start.set_path("/oauth2/start");
+            start.query_pairs_mut().append_pair("rd", &back);
+            return Ok(Some(start));
+        }
+        if !page.is("text/html") || page.status.is_server_error() {
+            return Ok(None);
+        }
+        let forms = parsed(page)?.forms();
+        let is_start = |form: &&Form| {
+            let is_ours = self
+                .endpoint
+                .origin()
+                .is_or_upgrades_to(&Origin::of(&form.action));
+            is_ours && form.action.path().ends_with("/oauth2/start") && !form.asks_for_password()
+        };
+        Ok(forms.iter().find(is_start).map(submitted_by_get))
+    }
+
+    /// Dex shows its connectors when it has several; the wanted one, the only one or `local` is taken.
+    fn choose_connector(&self, mut page: Page, walked: &mut Walked) -> Result<Page> {
+        if !walked.is_connector_list(&page.url) || !page.status.is_success() {
+            return Ok(page);
+        }
+        let mut offered: Vec<(String, Url)> = Vec::new();
+        for link in parsed(&mut page)?.links() {
+            if let Some(id) = walked.connector_of(&link.url) {
+                offered.push((id, link.url));
+            }
+        }
+        let ids: Vec<&str> = offered.iter().map(|(id, _)| id.as_str()).collect();
+        if ids.is_empty() {
+            return Ok(page);
+        }
+        let wanted = match (self.dex.connector.as_deref(), ids.as_slice()) {
+            (Some(wanted), _) => wanted,
+            (None, [only]) => only,
+            (None, _) => "local",
+        };
+        match offered.iter().find(|(id, _)| id == wanted) {
+            Some((_, url)) => {
+                self.http.say(format_args!(
+                    "Dex offers the connectors {}; taking {wanted}",
+                    ids.join(", ")
+                ));
+                walked.step(url, page.hop + 1)?;
+                self.open(&url.clone(), walked)
+            }
+            None => Err(Error::new(
+                Slug::ConnectorUnknown,
+                format!(
+                    "Dex at {} offers the connectors {}, and not {wanted:?}",
+                    shown(&page.url),
+                    ids.join(", ")
+                ),
+            )),
+        }
+    }
+
+    /// Finds the form that asks for the password and checks that it may be filled in.
+    fn login_form(&self, mut page: Page, walked: &Walked) -> Result<LoginForm> {
+        let text = parsed(&mut page)?;
+        let Some(form) = text
+            .forms()
+            .into_iter()
+            .find(|form| form.is_post && form.asks_for_password())
+        else {
+            return Err(refused_by_dex(&page, &text.words(), None));
+        };
+        rules::may_post(
+            walked,
+            self.context,
+            self.dex,
+            self.endpoint,
+            &page.url,
+            &form.action,
+        )?;
+        Ok(LoginForm {
+            page: page.url,
+            form,
+        })
+    }
+}
+
+/// The way back: the form was sent.
+struct Back<'a> {
+    login: &'a Login<'a>,
+    walked: Walked,
+    username: String,
+    password: Secret,
+}
+
+impl Back<'_> {
+    /// No redirect: the password was wrong (401, or 200 before Dex v2.36), or Dex shows an error page.
+    fn stayed_at_form(&self, mut answer: Page) -> Result<Attempt> {
+        let (status, text) = (answer.status, parsed(&mut answer)?);
+        let asks_again = text.forms().iter().any(Form::asks_for_password);
+        if asks_again {
+            let words = text
+                .login_error()
+                .unwrap_or_else(|| "it shows the form again".to_owned());
+            let connector = self.walked.connector_of(&answer.url).unwrap_or_default();
+            return Err(Error::new(
+                Slug::DexLoginRejected,
+                format!(
+                    "Dex did not accept the password of {:?} for its connector {connector:?}",
+                    self.username
+                ),
+            )
+            .because(format!(
+                "Dex says: {}",
+                fit_to_show(&words, Some(&self.password))
+            )));
+        }
+        let words = text.words();
+        let lower = words.to_lowercase();
+        let is_over = ["expired", "does not exist", "session error"]
+            .iter()
+            .any(|sign| lower.contains(sign));
+        if status.is_client_error() && is_over {
+            return Ok(Attempt::FormExpired(fit_to_show(
+                &words,
+                Some(&self.password),
+            )));
+        }
+        Err(refused_by_dex(&answer, &words, Some(&self.password)))
+    }
+
+    /// Dex may ask whether the relying party may know who we are: yes, as the person asked for this login.
+    fn approved(&mut self, mut page: Page) -> Result<Page> {
+        if self.walked.callback_hop().is_some()
+            || !page.status.is_success()
+            || !page.is("text/html")
+        {
+            return Ok(page);
+        }
+        let forms = parsed(&mut page)?.forms();
+        let is_approval = |form: &&Form| {
+            let stays = Origin::of(&form.action) == Origin::of(&page.url)
+                && form.action.path() == page.url.path();
+            form.is_post && stays && form.value("approval") == Some("approve")
+        };
+        let Some(form) = forms.iter().find(is_approval) else {
+            return Ok(page);
+        };
+        self.login
+            .http
+            .say("Dex asks to approve the relying party; approving");
+        let fields: Vec<(String, Secret)> = form
+            .fields
+            .iter()
+            .map(|field| (field.name.clone(), Secret::new(field.value.clone())))
+            .collect();
+        let answer = self.login.http.post(&form.action, &fields)?;
+        self.login
+            .http
+            .follow(answer, &mut |url, hop| self.walked.step(url, hop))
+    }
+
+    /// Takes the session's cookies, which the callback set or something after it.
+    fn session(self, mut last: Page) -> Result<Session> {
+        let Some(callback) = self.walked.callback_hop() else {
+            let words = parsed(&mut last)?.words();
+            return Err(refused_by_dex(&last, &words, Some(&self.password)));
+        };
+        let endpoint = self.login.endpoint.reached_as(&last.url);
+        let (cookies, end) = self.login.http.session_cookies(endpoint.url(), callback);
+        if !cookies.is_empty() {
+            return Ok(Session {
+                cookies,
+                end,
+                username: self.username,
+                endpoint,
+            });
+        }
+        let words = fit_to_show(&parsed(&mut last)?.words(), Some(&self.password));
+        Err(Error::new(
+            Slug::LoginNotAccepted,
+            format!(
+                "Dex accepted the password of {:?}, and yet {} gave no session",
+                self.username,
+                shown(&last.url)
+            ),
+        )
+        .because(format!("it answered {}: {words}", last.status))
+        .hint("ask the endpoint's administrator whether this user may log in there"))
+    }
+}
+
+/// The endpoint led to no authorization request: it is open, or something else is in front of it.
+fn without_login(mut page: Page) -> Result<Outcome> {
+    if page.status.is_success() {
+        let asks = page.is("text/html")
+            && parsed(&mut page)?
+                .forms()
+                .iter()
+                .any(Form::asks_for_password);
+        if !asks {
+            return Ok(Outcome::Unsecured);
+        }
+        return Err(Error::new(
+            Slug::LoginNotUnderstood,
+            format!("{} asks for a password but is no login form of Dex's", shown(&page.url)),
+        )
+        .hint("the password was not sent: this program logs in at Dex's own form only; check the endpoint"));
+    }
+    if page.status.is_server_error() {
+        return Err(Error::new(
+            Slug::ServerError,
+            format!("{} answered {}", shown(&page.url), page.status),
+        ));
+    }
+    let words = if page.is("text/html") {
+        parsed(&mut page)?.words()
+    } else {
+        String::new()
+    };
+    let error = Error::new(
+        Slug::EndpointNotRecognised,
+        format!(
+            "{} answered {}, with no way to a login",
+            shown(&page.url),
+            page.status
+        ),
+    );
+    Err(if words.is_empty() {
+        error
+    } else {
+        error.because(format!("it says: {}", fit_to_show(&words, None)))
+    })
+}
+
+/// Explains a page that ends the login on Dex's side, quoting it.
+fn refused_by_dex(page: &Page, words: &str, sent: Option<&Secret>) -> Error {
+    let words = fit_to_show(words, sent);
+    let place = shown(&page.url);
+    if page.status.is_server_error() {
+        return Error::new(
+            Slug::ServerError,
+            format!("{place} answered {} to the login", page.status),
+        )
+        .because(format!("it says: {words}"));
+    }
+    if page.status.is_client_error() {
+        return Error::new(
+            Slug::DexRefused,
+            format!("{place} answered {} to the login", page.status),
+        )
+        .because(format!("it says: {words}"));
+    }
+    Error::new(
+        Slug::LoginNotUnderstood,
+        format!("the login led to {place}, which is no page of a login at Dex's form"),
+    )
+    .because(format!("it says: {words}"))
+}
+
+fn parsed(page: &mut Page) -> Result<PageText> {
+    let url = page.url.clone();
+    Ok(PageText::parse(&url, page.text()?))
+}
+
+/// Gives the URL that sending a form by GET asks for (HTML, form submission algorithm).
+fn submitted_by_get(form: &Form) -> Url {
+    let mut url = form.action.clone();
+    url.query_pairs_mut().clear().extend_pairs(
+        form.fields
+            .iter()
+            .map(|field| (field.name.as_str(), field.value.as_str())),
+    );
+    url
+}

@@ -1,0 +1,99 @@
+//! Proof that a credential opens the endpoint: Kubeflow Pipelines' health answer, asked as an API client asks it.
+//!
+//! A page with status 200 proves nothing: behind a gateway it may be a login page or the dashboard, which answers HTML
+//! to any path outside `/pipeline`. Only JSON does.
+
+use serde_json::Value;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Slug};
+use crate::http::{Http, JSON, Page, shown};
+use crate::secret::Secret;
+
+/// The health paths of both API generations.
+const HEALTH_PATHS: [&str; 2] = ["apis/v2beta1/healthz", "apis/v1beta1/healthz"];
+
+/// What the health paths answered.
+#[derive(Debug)]
+pub enum Proof {
+    /// JSON, below this endpoint: the given one, or the given one with `/pipeline`.
+    Proven(Endpoint, Value),
+    /// No health path exists there.
+    NotFound,
+    /// The servers are not well enough to tell, for this reason.
+    Unproven(Error),
+}
+
+/// Asks the endpoint's health paths with a credential's headers.
+pub fn prove(http: &Http<'_>, endpoint: &Endpoint, headers: &[(String, Secret)]) -> Result<Proof> {
+    let mut html_at = None;
+    for base in bases(endpoint) {
+        for path in HEALTH_PATHS {
+            let url = base.join(path);
+            let mut page = match http.get_with(&url, JSON, headers) {
+                Ok(page) => page,
+                Err(error) if matches!(error.slug(), Slug::Timeout | Slug::Unreachable) => {
+                    return Ok(Proof::Unproven(error));
+                }
+                Err(error) => return Err(error),
+            };
+            let status = page.status.as_u16();
+            match status {
+                200..=299 => match json(&mut page)? {
+                    Some(answer) => return Ok(Proof::Proven(base, answer)),
+                    None => html_at = Some(url),
+                },
+                300..=399 | 401 | 403 => return Err(not_accepted(&page)),
+                500..=599 => {
+                    let what = format!("{} answered {}", shown(&url), page.status);
+                    return Ok(Proof::Unproven(Error::new(Slug::ServerError, what)));
+                }
+                _ => {}
+            }
+        }
+    }
+    match html_at {
+        None => Ok(Proof::NotFound),
+        Some(url) => Err(Error::new(
+            Slug::LoginNotAccepted,
+            format!("{} answers a web page where the Kubeflow Pipelines API answers JSON", shown(&url)),
+        )
+        .hint("either the credential does not count there, or the endpoint is not the API's address, which often ends in /pipeline")),
+    }
+}
+
+/// Tells whether a health answer is Kubeflow Pipelines' own, by the fields of its API server and of `ml-pipeline-ui`.
+pub fn is_kubeflow_pipelines(answer: &Value) -> bool {
+    ["multi_user", "apiServerReady", "commit_sha"]
+        .iter()
+        .any(|field| answer.get(field).is_some())
+}
+
+/// People log in at the gateway's origin and use `/pipeline` afterwards; both are good endpoints.
+fn bases(endpoint: &Endpoint) -> Vec<Endpoint> {
+    let below = Endpoint::parse(endpoint.join("pipeline").as_str()).ok();
+    let has_it_already = endpoint.url().path().ends_with("/pipeline");
+    std::iter::once(endpoint.clone())
+        .chain(below.filter(|_| !has_it_already))
+        .collect()
+}
+
+fn json(page: &mut Page) -> Result<Option<Value>> {
+    if page.is("text/html") {
+        return Ok(None);
+    }
+    Ok(serde_json::from_str(page.text()?)
+        .ok()
+        .filter(Value::is_object))
+}
+
+fn not_accepted(page: &Page) -> Error {
+    Error::new(
+        Slug::LoginNotAccepted,
+        format!(
+            "{} does not accept the credential: it answered {}",
+            shown(&page.url),
+            page.summary()
+        ),
+    )
+}

@@ -1,0 +1,399 @@
+//! Where sessions and passwords rest between two runs.
+//!
+//! A store saves logins and never decides an outcome: on [`Store::load`] every trouble is a miss with a word on `-v`.
+//! The choice `auto` keeps a session in the keyring or, where there is none that answers, in the login session's
+//! memory; nothing secret goes to a disk unless `file` was chosen. Passwords rest in the keyring only.
+
+mod entry;
+mod files;
+mod key;
+mod keyring;
+mod lock;
+mod native;
+pub mod private_file;
+#[cfg(target_os = "linux")]
+mod secret_service;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use chrono::Utc;
+use serde::de::DeserializeOwned;
+
+use crate::config::context::StoreChoice;
+use crate::environment::Environment;
+use crate::error::{Error, Result, Slug};
+use crate::secret::Secret;
+use crate::trace::Trace;
+
+pub use entry::{Entry, StoredPassword};
+pub use key::{Identity, Key};
+pub use lock::Lock;
+
+use files::Folder;
+use keyring::{Keyring, Trouble};
+#[cfg(not(target_os = "linux"))]
+use native::connect;
+#[cfg(target_os = "linux")]
+use secret_service::connect;
+
+/// The place that was chosen for sessions. Making one touches nothing.
+pub struct Store<'a> {
+    choice: StoreChoice,
+    environment: &'a Environment,
+    trace: &'a Trace,
+    keyring: Rc<Keyring>,
+}
+
+/// Where an entry rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the operating system's keyring.
+    Keyring,
+    /// In this file of the login session's memory.
+    Runtime(PathBuf),
+    /// In this file on the disk.
+    File(PathBuf),
+    /// Nowhere: the next run logs in again.
+    Nowhere,
+}
+
+/// What `status` tells of a key.
+#[derive(Debug)]
+pub struct Whereabouts {
+    /// What rests there.
+    pub entry: Option<Entry>,
+    /// Where it rests, or would rest.
+    pub place: Place,
+    /// What is wrong with the place that was tried before this one, or with this one.
+    pub trouble: Option<String>,
+}
+
+impl<'a> Store<'a> {
+    /// Makes a store; `may_prompt` allows the keyring to ask a person for its password.
+    pub fn new(
+        choice: StoreChoice,
+        environment: &'a Environment,
+        trace: &'a Trace,
+        may_prompt: bool,
+    ) -> Self {
+        let keyring = Keyring::new(may_prompt, connect(environment, may_prompt));
+        Self {
+            choice,
+            environment,
+            trace,
+            keyring: Rc::new(keyring),
+        }
+    }
+
+    /// Makes the store of another context, which shares the keyring and what is known of it.
+    #[must_use]
+    pub fn for_choice(&self, choice: StoreChoice) -> Self {
+        Self {
+            choice,
+            environment: self.environment,
+            trace: self.trace,
+            keyring: Rc::clone(&self.keyring),
+        }
+    }
+
+    /// Gives the session that rests under a key.
+    pub fn load(&self, key: &Key) -> Option<Entry> {
+        match self.choice {
+            StoreChoice::Auto => self.load_from_memory_or_keyring(key),
+            StoreChoice::Keyring => self.heard(self.in_keyring(key)),
+            StoreChoice::Runtime => self.heard(self.in_folder(Folder::in_memory, key)),
+            StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
+            StoreChoice::None => None,
+        }
+    }
+
+    /// Keeps a session in place of the one before, and tells where.
+    pub fn save(&self, key: &Key, entry: &Entry) -> Result<Place> {
+        let json = entry::to_json(entry);
+        match self.choice {
+            StoreChoice::Auto => Ok(self.save_where_possible(key, &json)),
+            StoreChoice::Keyring => match self.keyring.write(key.text(), &json) {
+                Ok(()) => Ok(Place::Keyring),
+                Err(trouble) => Err(unavailable(
+                    "the session cannot be stored in the keyring",
+                    &trouble,
+                )),
+            },
+            StoreChoice::Runtime => self
+                .write_to(Folder::in_memory, key, &json)
+                .map(Place::Runtime)
+                .map_err(no_folder),
+            StoreChoice::File => self
+                .write_to(Folder::on_disk, key, &json)
+                .map(Place::File)
+                .map_err(no_folder),
+            StoreChoice::None => Ok(Place::Nowhere),
+        }
+    }
+
+    /// Forgets a session wherever it may rest; tells whether there was one.
+    pub fn forget(&self, key: &Key) -> Result<bool> {
+        let on_disk = self.remove_from(Folder::on_disk, key);
+        let in_memory = self.remove_from(Folder::in_memory, key);
+        let in_keyring = if matches!(self.choice, StoreChoice::Auto | StoreChoice::Keyring) {
+            self.delete_from_keyring(key)
+        } else {
+            Ok(false)
+        };
+        Ok([on_disk?, in_memory?, in_keyring?].contains(&true))
+    }
+
+    /// Forgets every session and password of ours, whatever was chosen; tells how many there were.
+    ///
+    /// `known` are the keys to try where a keyring cannot be searched.
+    pub fn forget_all(&self, known: &[Key]) -> Result<usize> {
+        let empty = |folder: Result<Folder, String>| match folder {
+            Ok(folder) => folder.remove_all().map_err(no_folder),
+            Err(_) => Ok(0),
+        };
+        let on_disk = empty(Folder::on_disk(self.environment));
+        let in_memory = empty(Folder::in_memory(self.environment));
+        let known = known.iter().map(|key| key.text().to_owned()).collect();
+        let in_keyring = match self.keyring.delete_all(known) {
+            Err(Trouble::Absent(_)) => Ok(0),
+            outcome => {
+                outcome.map_err(|trouble| unavailable("the keyring cannot be emptied", &trouble))
+            }
+        };
+        Ok(on_disk? + in_memory? + in_keyring?)
+    }
+
+    /// Gives the password that rests under a key.
+    pub fn load_password(&self, key: &Key) -> Option<StoredPassword> {
+        self.heard(self.in_keyring(key))
+    }
+
+    /// Keeps a password, in the keyring or not at all.
+    pub fn save_password(&self, key: &Key, password: &StoredPassword) -> Result<()> {
+        self.keyring.write(key.text(), &entry::to_json(password)).map_err(|trouble| {
+            unavailable("the password cannot be stored: it rests in the keyring or nowhere", &trouble).hint(
+                "keep it in a file that only you can read (`password: {file: F}` under `dex:`), \
+                 or give it in KFP_CREDENTIAL_PASSWORD",
+            )
+        })
+    }
+
+    /// Forgets a password; tells whether there was one.
+    pub fn forget_password(&self, key: &Key) -> Result<bool> {
+        self.delete_from_keyring(key)
+    }
+
+    /// Tells where the session of a key rests or would rest, and what stands in the way of a better place.
+    pub fn whereabouts(&self, key: &Key) -> Whereabouts {
+        match self.choice {
+            StoreChoice::Auto => self.whereabouts_of_auto(key),
+            StoreChoice::Keyring => self.whereabouts_in_keyring(key),
+            StoreChoice::Runtime => self.whereabouts_in(Folder::in_memory, Place::Runtime, key),
+            StoreChoice::File => self.whereabouts_in(Folder::on_disk, Place::File, key),
+            StoreChoice::None => whereabouts(Place::Nowhere, Ok(None), Ok(())),
+        }
+    }
+
+    /// A copy in memory is newer than one in the keyring, as whoever saves to the keyring removes it. So it is taken
+    /// at once while it lives: where it is needed, the keyring may well be one that makes us wait.
+    fn load_from_memory_or_keyring(&self, key: &Key) -> Option<Entry> {
+        let in_memory: Option<Entry> = match Folder::in_memory(self.environment) {
+            Ok(_) => self.heard(self.in_folder(Folder::in_memory, key)),
+            Err(_) => None,
+        };
+        if in_memory
+            .as_ref()
+            .is_some_and(|entry| entry.credential.is_live(Utc::now()))
+        {
+            return in_memory;
+        }
+        let in_keyring: Option<Entry> = self.heard(self.in_keyring(key));
+        newer(in_memory, in_keyring)
+    }
+
+    fn save_where_possible(&self, key: &Key, json: &Secret) -> Place {
+        let no_keyring = match self.keyring.write(key.text(), json) {
+            Ok(()) => {
+                self.remove_from(Folder::in_memory, key)
+                    .map_err(|error| self.trace.say(error))
+                    .ok();
+                return Place::Keyring;
+            }
+            Err(trouble) => trouble,
+        };
+        match self.write_to(Folder::in_memory, key, json) {
+            Ok(path) => {
+                self.trace.say(format_args!(
+                    "{no_keyring}: the session rests in the runtime folder"
+                ));
+                Place::Runtime(path)
+            }
+            Err(no_memory) => {
+                self.trace.say(format_args!(
+                    "the session is stored nowhere, so the next call logs in again: {no_keyring}; {no_memory}. \
+                     To run without a keyring, as from cron, add two lines to the context: `store: file`, \
+                     and below `dex:` `password: {{file: /path/to/password}}`"
+                ));
+                Place::Nowhere
+            }
+        }
+    }
+
+    /// Looks into both places, as a person asks and may wait.
+    fn whereabouts_of_auto(&self, key: &Key) -> Whereabouts {
+        let usable = self.keyring.check(key.text());
+        let in_memory = self.whereabouts_in(Folder::in_memory, Place::Runtime, key);
+        match usable {
+            usable if in_memory.entry.is_some() => Whereabouts {
+                trouble: usable.err().map(|trouble| trouble.to_string()),
+                ..in_memory
+            },
+            // A locked one may well hold the session.
+            Ok(()) | Err(Trouble::Locked) => self.whereabouts_in_keyring(key),
+            Err(no_keyring) => {
+                let no_memory = in_memory
+                    .trouble
+                    .map(|why| format!("; {why}"))
+                    .unwrap_or_default();
+                Whereabouts {
+                    trouble: Some(format!("{no_keyring}{no_memory}")),
+                    ..in_memory
+                }
+            }
+        }
+    }
+
+    fn whereabouts_in_keyring(&self, key: &Key) -> Whereabouts {
+        let found = self.in_keyring(key);
+        let usable = self
+            .keyring
+            .check(key.text())
+            .map_err(|trouble| trouble.to_string());
+        whereabouts(Place::Keyring, found, usable)
+    }
+
+    fn whereabouts_in(
+        &self,
+        folder: OpenFolder,
+        place: fn(PathBuf) -> Place,
+        key: &Key,
+    ) -> Whereabouts {
+        match folder(self.environment) {
+            Ok(opened) => whereabouts(
+                place(opened.path_of(key)),
+                self.in_folder(folder, key),
+                Ok(()),
+            ),
+            Err(why) => whereabouts(Place::Nowhere, Ok(None), Err(why)),
+        }
+    }
+
+    fn in_keyring<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, String> {
+        match self.keyring.read(key.text()) {
+            Ok(Some(json)) => parse(key, "the keyring", json.expose().as_bytes()).map(Some),
+            Ok(None) => Ok(None),
+            Err(trouble) => Err(trouble.to_string()),
+        }
+    }
+
+    fn in_folder(&self, folder: OpenFolder, key: &Key) -> Result<Option<Entry>, String> {
+        let folder = folder(self.environment)?;
+        match folder.read(key)? {
+            Some(json) => parse(key, &folder.path_of(key).display().to_string(), &json).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a miss of a trouble, with a word.
+    fn heard<T>(&self, found: Result<Option<T>, String>) -> Option<T> {
+        found.unwrap_or_else(|trouble| {
+            self.trace
+                .say(format_args!("nothing is read from the store: {trouble}"));
+            None
+        })
+    }
+
+    fn write_to(&self, folder: OpenFolder, key: &Key, json: &Secret) -> Result<PathBuf, String> {
+        folder(self.environment)?.write(key, json)
+    }
+
+    /// Removes the file of a key where its folder can be there at all.
+    fn remove_from(&self, folder: OpenFolder, key: &Key) -> Result<bool> {
+        folder(self.environment).map_or(Ok(false), |folder| folder.remove(key).map_err(no_folder))
+    }
+
+    fn delete_from_keyring(&self, key: &Key) -> Result<bool> {
+        match self.keyring.delete(key.text()) {
+            Err(Trouble::Absent(_)) => Ok(false),
+            outcome => outcome
+                .map_err(|trouble| unavailable("the keyring's entry cannot be removed", &trouble)),
+        }
+    }
+}
+
+type OpenFolder = fn(&Environment) -> Result<Folder, String>;
+
+impl Place {
+    /// Names the place for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Place::Keyring => "keyring",
+            Place::Runtime(_) => "runtime folder",
+            Place::File(_) => "file",
+            Place::Nowhere => "none",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn parse<T: DeserializeOwned>(key: &Key, place: &str, json: &[u8]) -> Result<T, String> {
+    entry::from_json(key, json).map_err(|why| format!("the entry in {place} is discarded: {why}"))
+}
+
+fn newer(one: Option<Entry>, other: Option<Entry>) -> Option<Entry> {
+    one.into_iter()
+        .chain(other)
+        .max_by_key(|entry| entry.credential.issued_at)
+}
+
+fn whereabouts(
+    place: Place,
+    found: Result<Option<Entry>, String>,
+    usable: Result<(), String>,
+) -> Whereabouts {
+    let trouble = usable.err();
+    match found {
+        Ok(entry) => Whereabouts {
+            entry,
+            place,
+            trouble,
+        },
+        Err(unread) => Whereabouts {
+            entry: None,
+            place,
+            trouble: trouble.or(Some(unread)),
+        },
+    }
+}
+
+fn unavailable(what: &str, trouble: &Trouble) -> Error {
+    let slug = if *trouble == Trouble::Locked {
+        Slug::StoreLocked
+    } else {
+        Slug::StoreUnavailable
+    };
+    Error::new(slug, what).because(trouble)
+}
+
+fn no_folder(why: String) -> Error {
+    Error::new(Slug::StoreUnavailable, why)
+}

@@ -1,0 +1,205 @@
+//! What a stored thing belongs to, as text that a person can read.
+//!
+//! The key is the whole identity: whatever would make another session of it is in it, so that nothing is ever answered
+//! to anybody but whom it was made for. It is text rather than a hash of a struct because it is shown in `status`, in
+//! keyring viewers and inside the stored files, and because a later field must not orphan what rests there already.
+
+use std::fmt;
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+/// What tells one session from another.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Identity<'a> {
+    /// The endpoint in its normalised form.
+    pub endpoint: &'a str,
+    /// The method as configured: `auto` where the endpoint tells.
+    pub method: &'a str,
+    /// The user name or account.
+    pub user: Option<&'a str>,
+    /// Dex's connector.
+    pub connector: Option<&'a str>,
+    /// The audience that a token is asked for.
+    pub audience: Option<&'a str>,
+    /// The OAuth client (RFC 6749 section 2.2).
+    pub client_id: Option<&'a str>,
+}
+
+/// Names one stored session or password.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// Names the session of an identity, e.g. `https://kf.example.com/pipeline method=dex user=u@example.com`.
+    pub fn of_session(identity: &Identity) -> Self {
+        let Identity {
+            endpoint,
+            method,
+            user,
+            connector,
+            audience,
+            client_id,
+        } = *identity;
+        Self::written(
+            "",
+            endpoint,
+            &[
+                ("method", Some(method)),
+                ("user", user),
+                ("connector", connector),
+                ("audience", audience),
+                ("client-id", client_id),
+            ],
+        )
+    }
+
+    /// Names the password of an identity.
+    ///
+    /// Method, audience and client are no part of it: a person has one password at a connector, and it must be found
+    /// again when a detected method has been written into the configuration.
+    pub fn of_password(identity: &Identity) -> Self {
+        let Identity {
+            endpoint,
+            user,
+            connector,
+            ..
+        } = *identity;
+        Self::written(
+            "password ",
+            endpoint,
+            &[("user", user), ("connector", connector)],
+        )
+    }
+
+    /// Gives the key as one line of text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives the name of the files that belong to this key: the text's SHA-256 in hex, as any text may be too long or
+    /// hold what a file name may not.
+    pub fn file_name(&self) -> String {
+        format!("{:x}", Sha256::digest(&self.0))
+    }
+
+    fn written(prefix: &str, endpoint: &str, parts: &[(&str, Option<&str>)]) -> Self {
+        let mut text = prefix.to_owned();
+        push_encoded(&mut text, endpoint);
+        for (name, value) in parts {
+            if let Some(value) = value {
+                text.push(' ');
+                text.push_str(name);
+                text.push('=');
+                push_encoded(&mut text, value);
+            }
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Appends a value so that it ends at the next space: white space, control characters and `%` as in a URL (RFC 3986
+/// section 2.1).
+fn push_encoded(text: &mut String, value: &str) {
+    for character in value.chars() {
+        if character == '%' || character.is_whitespace() || character.is_control() {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                write!(text, "%{byte:02X}").expect("a String takes any text");
+            }
+        } else {
+            text.push(character);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: Identity = Identity {
+        endpoint: "https://kf.example.com/pipeline",
+        method: "dex",
+        user: Some("user@example.com"),
+        connector: Some("ldap"),
+        audience: None,
+        client_id: None,
+    };
+
+    #[test]
+    fn a_key_reads_as_text() {
+        let session = Key::of_session(&FULL);
+        assert_eq!(
+            session.text(),
+            "https://kf.example.com/pipeline method=dex user=user@example.com connector=ldap"
+        );
+        let password = Key::of_password(&FULL);
+        assert_eq!(
+            password.text(),
+            "password https://kf.example.com/pipeline user=user@example.com connector=ldap"
+        );
+        assert_ne!(session.file_name(), password.file_name());
+        assert_eq!(session.file_name().len(), 64);
+    }
+
+    #[test]
+    fn no_two_identities_share_a_key() {
+        let keys = [
+            FULL,
+            Identity {
+                endpoint: "https://kf.example.com",
+                ..FULL
+            },
+            Identity {
+                method: "auto",
+                ..FULL
+            },
+            Identity { user: None, ..FULL },
+            Identity {
+                user: Some(""),
+                ..FULL
+            },
+            Identity {
+                user: Some("user@example.com connector=ldap"),
+                connector: None,
+                ..FULL
+            },
+            Identity {
+                user: Some("user@example.com%20connector=ldap"),
+                connector: None,
+                ..FULL
+            },
+            Identity {
+                audience: Some("ldap"),
+                connector: None,
+                ..FULL
+            },
+            Identity {
+                client_id: Some("ldap"),
+                connector: None,
+                ..FULL
+            },
+        ]
+        .map(|identity| Key::of_session(&identity));
+        for (index, key) in keys.iter().enumerate() {
+            assert!(!keys[index + 1..].contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_line() {
+        let key = Key::of_session(&Identity {
+            user: Some("a b%c\nd\u{2028}é"),
+            ..FULL
+        });
+        assert!(
+            key.text().contains(" user=a%20b%25c%0Ad%E2%80%A8é "),
+            "{key}"
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! One login at a time for each key, across processes.
+//!
+//! The lock is the operating system's on an open file (`flock` on Unix), so it ends with its owner however that ends.
+//! The file itself stays: a process that removed it could leave two others each holding a lock on another file of the
+//! same name. Rust opens files close-on-exec, so no program that we start holds it on.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::environment::Environment;
+use crate::error::{Error, Result, Slug};
+use crate::store::key::Key;
+use crate::store::private_file::{open_private, private_folder};
+use crate::trace::Trace;
+
+/// The first pause between two tries; each next one is half as long again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The right to log in for a key, until it is dropped.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Waits until nobody else logs in for a key, at most until the deadline.
+    ///
+    /// `None` where no lock can be had, as on a read-only home: a login then goes on without one.
+    pub fn acquire(
+        environment: &Environment,
+        key: &Key,
+        deadline: Duration,
+        trace: &Trace,
+    ) -> Result<Option<Self>> {
+        let file = match open_lock_file(environment, key) {
+            Ok(file) => file,
+            Err(why) => {
+                trace.say(format_args!("going on without a lock: {why}"));
+                return Ok(None);
+            }
+        };
+        let start = Instant::now();
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self::held(file))),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    trace.say(format_args!("going on without a lock: {error}"));
+                    return Ok(None);
+                }
+            }
+            let left = deadline.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(still_held(file, key, deadline));
+            }
+            if pause == SHORTEST_PAUSE {
+                trace.say(format_args!(
+                    "waiting: another process is logging in to {key}"
+                ));
+            }
+            thread::sleep(pause.min(left));
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Writes who holds the lock into the file, for those who give up on it.
+    fn held(mut file: File) -> Self {
+        let name = format!("{}\n", std::process::id());
+        // A lock without a name locks as well.
+        file.set_len(0)
+            .and_then(|()| file.write_all(name.as_bytes()))
+            .ok();
+        Self(file)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The next owner must not be taken for this one in the moment before it has written its own name.
+        self.0.set_len(0).ok();
+        self.0.unlock().ok();
+    }
+}
+
+fn open_lock_file(environment: &Environment, key: &Key) -> Result<File, String> {
+    let state = environment
+        .state_folder()
+        .ok_or("neither XDG_STATE_HOME nor HOME is set")?;
+    let locks = state.join("locks");
+    let open = |path: &Path| {
+        private_folder(&state)?;
+        private_folder(&locks)?;
+        open_private(path)
+    };
+    let path = locks.join(key.file_name());
+    open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))
+}
+
+fn still_held(mut file: File, key: &Key, deadline: Duration) -> Error {
+    let waited = deadline.as_secs_f64().round();
+    let error = |owner: &str| {
+        Error::new(
+            Slug::LoginInProgress,
+            format!("waited {waited} s for {owner}, which is logging in to {key}"),
+        )
+    };
+    let mut name = String::new();
+    file.rewind()
+        .and_then(|()| file.read_to_string(&mut name))
+        .ok();
+    match name.trim().parse().ok().filter(|pid| lives(*pid)) {
+        Some(pid) => error(&format!("process {pid}")).hint(format!(
+            "wait for it to end, or end it (`kill {pid}`), and try again"
+        )),
+        None => error("another process"),
+    }
+}
+
+/// Tells whether a process is there: the name in the file may be that of one that was killed.
+#[cfg(unix)]
+fn lives(pid: i32) -> bool {
+    use rustix::io::Errno;
+    use rustix::process::{Pid, test_kill_process};
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// Tells whether a process is there; Windows lets nobody read a locked file, so there is no name to ask about.
+#[cfg(not(unix))]
+fn lives(_pid: i32) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::store::key::Identity;
+
+    fn key(user: &str) -> Key {
+        Key::of_session(&Identity {
+            endpoint: "https://h",
+            method: "dex",
+            user: Some(user),
+            ..Identity::default()
+        })
+    }
+
+    fn home() -> (TempDir, Environment) {
+        let home = tempfile::tempdir().unwrap();
+        let environment = [("HOME", home.path())].into_iter().collect();
+        (home, environment)
+    }
+
+    fn acquire(environment: &Environment, user: &str, deadline: Duration) -> Result<Option<Lock>> {
+        Lock::acquire(environment, &key(user), deadline, &Trace::default())
+    }
+
+    fn lock_file(environment: &Environment, user: &str) -> std::path::PathBuf {
+        environment
+            .state_folder()
+            .unwrap()
+            .join("locks")
+            .join(key(user).file_name())
+    }
+
+    #[test]
+    fn twenty_at_once_hold_it_one_after_another() {
+        let (_home, environment) = home();
+        let (inside, entered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    let _lock = acquire(&environment, "u", Duration::from_secs(20))
+                        .unwrap()
+                        .unwrap();
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    thread::sleep(Duration::from_millis(3));
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    entered.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+        });
+        assert_eq!(entered.into_inner(), 20);
+    }
+
+    #[test]
+    fn other_keys_do_not_wait() {
+        let (_home, environment) = home();
+        let _one = acquire(&environment, "one", Duration::ZERO)
+            .unwrap()
+            .unwrap();
+        assert!(
+            acquire(&environment, "two", Duration::ZERO)
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn who_waits_too_long_is_told_whom_for() {
+        let (_home, environment) = home();
+        let lock = acquire(&environment, "u", Duration::ZERO).unwrap().unwrap();
+        let error = acquire(&environment, "u", Duration::from_millis(100)).unwrap_err();
+        assert_eq!(error.slug(), Slug::LoginInProgress);
+        let pid = std::process::id();
+        assert!(
+            error.message().contains(&format!("process {pid}")),
+            "{error}"
+        );
+        drop(lock);
+        assert!(
+            acquire(&environment, "u", Duration::ZERO)
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_dead_owner_is_not_blamed() {
+        let (_home, environment) = home();
+        let _lock = acquire(&environment, "u", Duration::ZERO).unwrap().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        std::fs::write(lock_file(&environment, "u"), format!("{}\n", child.id())).unwrap();
+        let error = acquire(&environment, "u", Duration::ZERO).unwrap_err();
+        assert!(error.message().contains("another process"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_that_we_start_does_not_hold_it_on() {
+        let (_home, environment) = home();
+        let lock = acquire(&environment, "u", Duration::ZERO).unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("5")
+            .spawn()
+            .unwrap();
+        drop(lock);
+        assert!(
+            acquire(&environment, "u", Duration::ZERO)
+                .unwrap()
+                .is_some()
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_file_stays_and_names_nobody() {
+        let (_home, environment) = home();
+        drop(acquire(&environment, "u", Duration::ZERO).unwrap());
+        assert_eq!(std::fs::read(lock_file(&environment, "u")).unwrap(), b"");
+    }
+
+    #[test]
+    fn without_a_place_for_locks_the_login_goes_on_with_a_word() {
+        let (home, environment) = home();
+        std::fs::write(home.path().join(".local"), "").unwrap();
+        for environment in [environment, Environment::default()] {
+            let words = Rc::new(RefCell::new(Vec::new()));
+            let trace = Trace::new(Some(words.clone()), None);
+            assert!(
+                Lock::acquire(&environment, &key("u"), Duration::ZERO, &trace)
+                    .unwrap()
+                    .is_none()
+            );
+            assert!(
+                String::from_utf8(words.take())
+                    .unwrap()
+                    .contains("going on without a lock")
+            );
+        }
+    }
+}

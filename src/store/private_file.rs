@@ -1,0 +1,357 @@
+//! Files that only this user may read or write, on every path that this program writes to.
+//!
+//! Folders are made 0700 and files 0600; a file is written whole beside its place and renamed into it, so a reader
+//! meets the old or the new one and never half of either. What is a symbolic link, belongs to somebody else or can be
+//! written by others is refused, when reading too: a planted file is somebody else's session.
+//!
+//! Nothing here waits for the disk except [`write_private_durably`]: what a crash loses of a store is one login, and
+//! what it leaves half-written is discarded by its reader.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+/// Larger files are none of ours.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Makes sure that a folder exists and is this user's alone; missing ones are made, with their parents.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    match check_folder(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_folders(path)?;
+            check_folder(path)
+        }
+        checked => checked,
+    }
+}
+
+/// Writes a file in a folder that exists, in place of whatever it held.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_beside(path, bytes)?.persist(path)?;
+    Ok(())
+}
+
+/// Writes a file as [`write_private`] does and waits until it has reached the disk: for what cannot be made anew.
+pub fn write_private_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = write_beside(path, bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist(path)?;
+    Ok(())
+}
+
+/// Reads a file; `None` where there is none.
+pub fn read_private(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let opened =
+        check_folder(folder_of(path)).and_then(|()| open(path, OpenOptions::new().read(true)));
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // Room for all of it from the start, as growing would leave copies behind that nobody wipes.
+    let length = file.metadata()?.len().min(LARGEST);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(length).unwrap_or_default() + 1,
+    ));
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(refusal(path, "is larger than 1 MiB"));
+    }
+    Ok(Some(bytes))
+}
+
+/// Opens a file for reading and writing in a folder that exists, making it empty where it is missing.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    check_folder(folder_of(path))?;
+    open(
+        path,
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false),
+    )
+}
+
+/// Removes a file; tells whether there was one.
+pub fn remove_private(path: &Path) -> io::Result<bool> {
+    let removed = check_folder(folder_of(path)).and_then(|()| fs::remove_file(path));
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses a folder that is a symbolic link, not this user's, or open to others' writing.
+pub fn check_folder(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_symlink() {
+        return Err(refusal(path, "is a symbolic link"));
+    }
+    if !metadata.is_dir() {
+        return Err(refusal(path, "is not a folder"));
+    }
+    refuse_strangers(path, &metadata)?;
+    refuse_open(path, &metadata)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    check_folder(folder)?;
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => {
+            refuse_no_file(path, &metadata).and_then(|()| refuse_strangers(path, &metadata))?
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    // The crate makes its files 0600.
+    let mut beside = NamedTempFile::new_in(folder)?;
+    beside.write_all(bytes)?;
+    Ok(beside)
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        // A FIFO must not make us wait for its other end.
+        options
+            .mode(0o600)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options
+        .open(path)
+        .map_err(|error| match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => refusal(path, "is a symbolic link"),
+            _ => error,
+        })?;
+    let metadata = file.metadata()?;
+    refuse_no_file(path, &metadata)?;
+    refuse_strangers(path, &metadata)?;
+    refuse_open(path, &metadata)?;
+    Ok(file)
+}
+
+fn make_folders(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+fn refuse_no_file(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_symlink() {
+        return Err(refusal(path, "is a symbolic link"));
+    }
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err(refusal(path, "is not a file"))
+    }
+}
+
+#[cfg(unix)]
+fn refuse_strangers(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    let owner = std::os::unix::fs::MetadataExt::uid(metadata);
+    let us = rustix::process::geteuid().as_raw();
+    if owner == us {
+        Ok(())
+    } else {
+        Err(refusal(
+            path,
+            &format!("belongs to uid {owner}, and this is uid {us}"),
+        ))
+    }
+}
+
+#[cfg(unix)]
+fn refuse_open(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    let mode = std::os::unix::fs::MetadataExt::mode(metadata) & 0o777;
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    let words = format!(
+        "can be written by others (mode {mode:04o}); `chmod go-w {}` closes it",
+        path.display()
+    );
+    Err(refusal(path, &words))
+}
+
+// Elsewhere the user's own folders are closed to others by the access lists that they inherit.
+#[cfg(not(unix))]
+fn refuse_strangers(_path: &Path, _metadata: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_open(_path: &Path, _metadata: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+fn refusal(path: &Path, why: &str) -> io::Error {
+    io::Error::new(
+        ErrorKind::PermissionDenied,
+        format!("refused: {} {why}", path.display()),
+    )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A private folder below one that is as it comes.
+    fn folder() -> (TempDir, std::path::PathBuf) {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("a/b");
+        private_folder(&folder).unwrap();
+        (base, folder)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn refused<T: std::fmt::Debug>(outcome: io::Result<T>, word: &str) {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert!(
+            error.to_string().contains(word),
+            "{word} is missing in {error}"
+        );
+    }
+
+    #[test]
+    fn folders_are_0700_and_files_0600() {
+        let (_base, folder) = folder();
+        let file = folder.join("f");
+        write_private(&file, b"1").unwrap();
+        write_private_durably(&folder.join("g"), b"1").unwrap();
+        open_private(&folder.join("h")).unwrap();
+        assert_eq!(
+            (mode(folder.parent().unwrap()), mode(&folder)),
+            (0o700, 0o700)
+        );
+        assert_eq!(
+            ["f", "g", "h"].map(|name| mode(&folder.join(name))),
+            [0o600; 3]
+        );
+        set_mode(&file, 0o644);
+        write_private(&file, b"22").unwrap();
+        assert_eq!(
+            (
+                mode(&file),
+                read_private(&file).unwrap().unwrap().as_slice()
+            ),
+            (0o600, &b"22"[..])
+        );
+        assert_eq!(
+            fs::read_dir(&folder).unwrap().count(),
+            3,
+            "nothing is left beside"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_none() {
+        let (_base, folder) = folder();
+        assert!(read_private(&folder.join("f")).unwrap().is_none());
+        assert!(read_private(&folder.join("c/f")).unwrap().is_none());
+        assert!(!remove_private(&folder.join("c/f")).unwrap());
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused_as_file_and_as_folder() {
+        let (base, folder) = folder();
+        let file = folder.join("f");
+        write_private(&folder.join("g"), b"1").unwrap();
+        symlink(folder.join("g"), &file).unwrap();
+        refused(read_private(&file), "is a symbolic link");
+        refused(open_private(&file), "is a symbolic link");
+        refused(write_private(&file, b"2"), "is a symbolic link");
+        symlink(folder.join("nowhere"), folder.join("h")).unwrap();
+        refused(open_private(&folder.join("h")), "is a symbolic link");
+        let linked = base.path().join("linked");
+        symlink(&folder, &linked).unwrap();
+        refused(private_folder(&linked), "is a symbolic link");
+        refused(read_private(&linked.join("g")), "is a symbolic link");
+        refused(write_private(&linked.join("g"), b"2"), "is a symbolic link");
+        refused(remove_private(&linked.join("g")), "is a symbolic link");
+        assert_eq!(fs::read(folder.join("g")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused() {
+        let (_base, folder) = folder();
+        let file = folder.join("f");
+        write_private(&file, b"1").unwrap();
+        set_mode(&file, 0o620);
+        refused(read_private(&file), "mode 0620");
+        set_mode(&file, 0o600);
+        set_mode(&folder, 0o770);
+        refused(read_private(&file), "chmod go-w");
+        refused(write_private(&file, b"2"), "mode 0770");
+        refused(private_folder(&folder), "mode 0770");
+        set_mode(&folder, 0o755);
+        assert!(read_private(&file).is_ok());
+    }
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return refused(private_folder(Path::new("/")), "belongs to uid 0");
+        }
+        let (_base, folder) = folder();
+        let file = folder.join("f");
+        write_private(&file, b"1").unwrap();
+        lchown(&file, Some(4711), None).unwrap();
+        refused(read_private(&file), "belongs to uid 4711");
+        refused(open_private(&file), "belongs to uid 4711");
+        refused(write_private(&file, b"2"), "belongs to uid 4711");
+        chown(&folder, Some(4711), None).unwrap();
+        refused(private_folder(&folder), "belongs to uid 4711");
+        refused(
+            write_private(&folder.join("g"), b"2"),
+            "belongs to uid 4711",
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_makes_nobody_wait() {
+        let (_base, folder) = folder();
+        let fifo = folder.join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+        refused(read_private(&fifo), "is not a file");
+        refused(write_private(&fifo, b"1"), "is not a file");
+        fs::create_dir(folder.join("d")).unwrap();
+        refused(read_private(&folder.join("d")), "is not a file");
+        refused(private_folder(&fifo), "is not a folder");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused() {
+        let (_base, folder) = folder();
+        let file = folder.join("f");
+        write_private(&file, &vec![0; 1024 * 1024]).unwrap();
+        assert_eq!(read_private(&file).unwrap().unwrap().len(), 1024 * 1024);
+        write_private(&file, &vec![0; 1024 * 1024 + 1]).unwrap();
+        refused(read_private(&file), "larger than 1 MiB");
+    }
+}

@@ -1,0 +1,517 @@
+//! The store against a keyring double; real keyrings are met in `tests/`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{TimeDelta, Utc};
+use tempfile::TempDir;
+
+use super::keyring::Backend;
+use super::*;
+use crate::credential::{Credential, Material};
+
+const IDENTITY: Identity = Identity {
+    endpoint: "https://kf.example.com/pipeline",
+    method: "dex",
+    user: Some("user@example.com"),
+    connector: None,
+    audience: None,
+    client_id: None,
+};
+
+/// A keyring in memory that can be told what is wrong with it.
+#[derive(Clone, Default)]
+struct Double(Arc<Mutex<Contents>>);
+
+#[derive(Default)]
+struct Contents {
+    items: BTreeMap<String, String>,
+    trouble: Option<Trouble>,
+    questions: usize,
+}
+
+impl Double {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_trouble(&self, trouble: impl Into<Option<Trouble>>) {
+        self.contents().trouble = trouble.into();
+    }
+
+    fn asked(&self) -> Result<MutexGuard<'_, Contents>, Trouble> {
+        let mut contents = self.contents();
+        contents.questions += 1;
+        match &contents.trouble {
+            Some(trouble) => Err(trouble.clone()),
+            None => Ok(contents),
+        }
+    }
+}
+
+impl Backend for Double {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+        Ok(self.asked()?.items.get(name).map(Secret::new))
+    }
+
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+        self.asked()?
+            .items
+            .insert(name.to_owned(), secret.expose().to_owned());
+        Ok(())
+    }
+
+    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+        Ok(self.asked()?.items.remove(name).is_some())
+    }
+
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+        Ok(std::mem::take(&mut self.asked()?.items).len())
+    }
+
+    fn check(&mut self, _name: &str) -> Result<(), Trouble> {
+        self.asked().map(drop)
+    }
+}
+
+/// A home, perhaps a runtime folder, a keyring double and the words of `-v`.
+struct World {
+    home: TempDir,
+    environment: Environment,
+    keyring: Double,
+    words: Rc<RefCell<Vec<u8>>>,
+    trace: Trace,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A world with a runtime folder; `None` where this machine has no memory to put one in.
+    fn with_runtime() -> Option<Self> {
+        Some(Self::with(Some(private_memory()?)))
+    }
+
+    fn with(runtime: Option<PathBuf>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut variables = vec![("HOME", home.path().to_path_buf())];
+        variables.extend(runtime.map(|path| ("XDG_RUNTIME_DIR", path)));
+        let words = Rc::new(RefCell::new(Vec::new()));
+        Self {
+            environment: variables.into_iter().collect(),
+            keyring: Double::default(),
+            trace: Trace::new(Some(words.clone()), None),
+            words,
+            home,
+        }
+    }
+
+    fn store(&self, choice: StoreChoice) -> Store<'_> {
+        let double = self.keyring.clone();
+        let keyring = Keyring::new(false, Box::new(move || Ok(Box::new(double))));
+        Store {
+            choice,
+            environment: &self.environment,
+            trace: &self.trace,
+            keyring: Rc::new(keyring),
+        }
+    }
+
+    fn words(&self) -> String {
+        String::from_utf8(self.words.take()).unwrap()
+    }
+
+    fn file(&self) -> PathBuf {
+        Folder::on_disk(&self.environment).unwrap().path_of(&key())
+    }
+
+    fn state_is_untouched(&self) -> bool {
+        std::fs::read_dir(self.home.path())
+            .unwrap()
+            .next()
+            .is_none()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.environment.runtime_folder() {
+            std::fs::remove_dir_all(runtime).ok();
+        }
+    }
+}
+
+/// Makes a folder like `$XDG_RUNTIME_DIR`; `None` where this machine has no memory to put one in.
+#[cfg(target_os = "linux")]
+fn private_memory() -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let private = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new()
+        .permissions(private)
+        .tempdir_in("/dev/shm")
+        .ok()?
+        .keep();
+    let in_memory = rustix::fs::statfs(&folder).is_ok_and(|system| system.f_type == 0x0102_1994);
+    if !in_memory {
+        std::fs::remove_dir(&folder).ok();
+    }
+    in_memory.then_some(folder)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn private_memory() -> Option<PathBuf> {
+    None
+}
+
+fn key() -> Key {
+    Key::of_session(&IDENTITY)
+}
+
+fn session(token: &str) -> Entry {
+    session_from(token, TimeDelta::zero())
+}
+
+fn session_from(token: &str, age: TimeDelta) -> Entry {
+    let material = Material::Bearer(Secret::new(token));
+    let credential = Credential::new(material, None, Utc::now() - age, None, None);
+    Entry::new(
+        &key(),
+        "dex",
+        "https://kf.example.com/pipeline",
+        true,
+        credential,
+    )
+}
+
+#[test]
+fn a_session_comes_back_as_it_was() {
+    for choice in [StoreChoice::Auto, StoreChoice::Keyring, StoreChoice::File] {
+        let world = World::new();
+        // More than any single packet or attribute would take.
+        let entry = session(&"c".repeat(12_000));
+        world.store(choice).save(&key(), &entry).unwrap();
+        assert_eq!(world.store(choice).load(&key()), Some(entry), "{choice:?}");
+        assert!(world.store(choice).forget(&key()).unwrap());
+        assert_eq!(world.store(choice).load(&key()), None);
+        assert!(!world.store(choice).forget(&key()).unwrap());
+        assert_eq!(world.words(), "");
+    }
+}
+
+#[test]
+fn the_file_and_runtime_stores_leave_the_keyring_alone() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    for choice in [StoreChoice::File, StoreChoice::Runtime, StoreChoice::None] {
+        let store = world.store(choice);
+        store.save(&key(), &session("t")).unwrap();
+        store.load(&key());
+        store.whereabouts(&key());
+        store.forget(&key()).unwrap();
+    }
+    assert_eq!(world.keyring.contents().questions, 0);
+}
+
+#[test]
+fn auto_touches_no_disk() {
+    let world = World::new();
+    world.keyring.set_trouble(Trouble::Locked);
+    let store = world.store(StoreChoice::Auto);
+    store.load(&key());
+    assert_eq!(store.save(&key(), &session("t")).unwrap(), Place::Nowhere);
+    assert!(world.state_is_untouched());
+}
+
+#[test]
+fn auto_goes_to_memory_while_the_keyring_is_locked_and_back_afterwards() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    let store = world.store(StoreChoice::Auto);
+    world.keyring.set_trouble(Trouble::Locked);
+    let place = store.save(&key(), &session("first")).unwrap();
+    let Place::Runtime(file) = place else {
+        panic!("{place:?}")
+    };
+    assert!(
+        world
+            .words()
+            .contains("the keyring is locked: the session rests in the runtime folder")
+    );
+    assert_eq!(store.load(&key()), Some(session("first")));
+
+    world.keyring.set_trouble(None);
+    assert_eq!(
+        store.save(&key(), &session("second")).unwrap(),
+        Place::Keyring
+    );
+    assert!(!file.exists());
+    assert_eq!(store.load(&key()), Some(session("second")));
+}
+
+#[test]
+fn a_live_session_in_memory_asks_no_keyring() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    let store = world.store(StoreChoice::Auto);
+    world.keyring.set_trouble(Trouble::Locked);
+    store.save(&key(), &session("t")).unwrap();
+    let questions = world.keyring.contents().questions;
+    assert!(store.load(&key()).is_some());
+    assert_eq!(world.keyring.contents().questions, questions);
+}
+
+#[test]
+fn a_dead_session_in_memory_hides_no_newer_one_in_the_keyring() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    let dead = session_from("dead", TimeDelta::hours(2));
+    world
+        .store(StoreChoice::Runtime)
+        .save(&key(), &dead)
+        .unwrap();
+    world
+        .store(StoreChoice::Keyring)
+        .save(&key(), &session("newer"))
+        .unwrap();
+    assert_eq!(
+        world.store(StoreChoice::Auto).load(&key()),
+        Some(session("newer"))
+    );
+    world.keyring.set_trouble(Trouble::Locked);
+    assert_eq!(world.store(StoreChoice::Auto).load(&key()), Some(dead));
+}
+
+#[test]
+fn without_any_store_the_words_name_the_lines_to_add() {
+    let world = World::new();
+    world
+        .keyring
+        .set_trouble(Trouble::Absent("no D-Bus session bus".to_owned()));
+    let place = world
+        .store(StoreChoice::Auto)
+        .save(&key(), &session("t"))
+        .unwrap();
+    assert_eq!(place, Place::Nowhere);
+    let words = world.words();
+    for part in [
+        "no D-Bus session bus",
+        "XDG_RUNTIME_DIR is not set",
+        "`store: file`",
+        "`password: {file: ",
+    ] {
+        assert!(words.contains(part), "{part} is missing in {words}");
+    }
+    assert_eq!(words.lines().count(), 1);
+}
+
+#[test]
+fn a_store_named_explicitly_fails_with_its_own_error() {
+    let world = World::new();
+    let slug = |choice| {
+        world
+            .store(choice)
+            .save(&key(), &session("t"))
+            .unwrap_err()
+            .slug()
+    };
+    world.keyring.set_trouble(Trouble::Locked);
+    assert_eq!(slug(StoreChoice::Keyring), Slug::StoreLocked);
+    world.keyring.set_trouble(Trouble::Absent("x".to_owned()));
+    assert_eq!(slug(StoreChoice::Keyring), Slug::StoreUnavailable);
+    assert_eq!(slug(StoreChoice::Runtime), Slug::StoreUnavailable);
+    std::fs::write(world.home.path().join(".local"), "").unwrap();
+    assert_eq!(slug(StoreChoice::File), Slug::StoreUnavailable);
+}
+
+#[test]
+fn what_cannot_be_read_back_is_a_miss_with_a_word() {
+    let good = || serde_json::to_value(session("hunter2")).unwrap();
+    let changed = |name: &str, value: serde_json::Value| {
+        let mut json = good();
+        json[name] = value;
+        json.to_string()
+    };
+    for (json, word) in [
+        (String::new(), "no valid entry"),
+        ("{\"version\":1".to_owned(), "no valid entry"),
+        (good().to_string()[..200].to_owned(), "no valid entry"),
+        (changed("credential", "hunter2".into()), "no valid entry"),
+        (changed("version", 2.into()), "version 2"),
+        (
+            changed("key", "https://elsewhere.example.com method=dex".into()),
+            "another key",
+        ),
+    ] {
+        let world = World::new();
+        let store = world.store(StoreChoice::File);
+        store.save(&key(), &session("t")).unwrap();
+        std::fs::write(world.file(), &json).unwrap();
+        assert_eq!(store.load(&key()), None, "{json}");
+        let words = world.words();
+        assert!(
+            words.contains(word) && words.contains("discarded"),
+            "{word} is missing in {words}"
+        );
+        assert!(!words.contains("hunter2"), "{words}");
+        assert_eq!(words.lines().count(), 1);
+    }
+}
+
+#[test]
+fn an_entry_with_fields_of_a_newer_version_is_read() {
+    let world = World::new();
+    let store = world.store(StoreChoice::File);
+    store.save(&key(), &session("t")).unwrap();
+    let mut json = serde_json::to_value(session("t")).unwrap();
+    json["refresh"] = serde_json::json!({"token": "r"});
+    json["credential"]["scope"] = "email".into();
+    std::fs::write(world.file(), json.to_string()).unwrap();
+    assert_eq!(store.load(&key()), Some(session("t")));
+}
+
+#[test]
+fn a_planted_link_is_neither_read_nor_written() {
+    let world = World::new();
+    let store = world.store(StoreChoice::File);
+    store.save(&key(), &session("t")).unwrap();
+    let elsewhere = world.home.path().join("elsewhere");
+    std::fs::rename(world.file(), &elsewhere).unwrap();
+    link(&elsewhere, &world.file());
+    assert_eq!(store.load(&key()), None);
+    assert!(world.words().contains("is a symbolic link"));
+    let before = std::fs::read(&elsewhere).unwrap();
+    assert_eq!(
+        store.save(&key(), &session("u")).unwrap_err().slug(),
+        Slug::StoreUnavailable
+    );
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), before);
+}
+
+#[cfg(unix)]
+fn link(target: &Path, path: &Path) {
+    std::os::unix::fs::symlink(target, path).unwrap();
+}
+
+#[cfg(windows)]
+fn link(target: &Path, path: &Path) {
+    std::os::windows::fs::symlink_file(target, path).unwrap();
+}
+
+#[test]
+fn passwords_rest_in_the_keyring_or_nowhere() {
+    let world = World::new();
+    let store = world.store(StoreChoice::File);
+    let key = Key::of_password(&IDENTITY);
+    let password = StoredPassword::new(&key, "user@example.com", Secret::new("hunter2"));
+    store.save_password(&key, &password).unwrap();
+    assert_eq!(store.load_password(&key), Some(password.clone()));
+    assert!(store.forget_password(&key).unwrap());
+    assert_eq!(store.load_password(&key), None);
+
+    world.keyring.set_trouble(Trouble::Failed("x".to_owned()));
+    let error = store.save_password(&key, &password).unwrap_err();
+    assert_eq!(error.slug(), Slug::StoreUnavailable);
+    let mut report = Vec::new();
+    error.report(&mut report);
+    let report = String::from_utf8(report).unwrap();
+    assert!(
+        report.contains("password: {file: F}") && report.contains("KFP_CREDENTIAL_PASSWORD"),
+        "{report}"
+    );
+    assert!(world.state_is_untouched());
+}
+
+#[test]
+fn forgetting_all_leaves_nothing_of_ours_and_all_else() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    for choice in [
+        StoreChoice::Keyring,
+        StoreChoice::Runtime,
+        StoreChoice::File,
+    ] {
+        world.store(choice).save(&key(), &session("t")).unwrap();
+    }
+    let folder = world.file().parent().unwrap().to_path_buf();
+    for name in [".tmpAbCdEf", "README"] {
+        std::fs::write(folder.join(name), "").unwrap();
+    }
+    let store = world.store(StoreChoice::None);
+    assert_eq!(store.forget_all(&[]).unwrap(), 3);
+    assert_eq!(store.forget_all(&[]).unwrap(), 0);
+    let left: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["README"]);
+    assert!(world.keyring.contents().items.is_empty());
+}
+
+#[test]
+fn forgetting_tells_what_it_could_not_reach() {
+    let world = World::new();
+    world
+        .store(StoreChoice::File)
+        .save(&key(), &session("t"))
+        .unwrap();
+    let store = world.store(StoreChoice::Auto);
+    world.keyring.set_trouble(Trouble::Locked);
+    assert_eq!(store.forget(&key()).unwrap_err().slug(), Slug::StoreLocked);
+    assert!(!world.file().exists(), "the rest is forgotten all the same");
+    assert_eq!(store.forget_all(&[]).unwrap_err().slug(), Slug::StoreLocked);
+    world.keyring.set_trouble(Trouble::Absent("x".to_owned()));
+    assert!(!store.forget(&key()).unwrap());
+    assert_eq!(store.forget_all(&[]).unwrap(), 0);
+}
+
+#[test]
+fn status_is_told_where_a_session_rests_or_would() {
+    let world = World::new();
+    let place = |choice| world.store(choice).whereabouts(&key());
+    assert_eq!(place(StoreChoice::Auto).place, Place::Keyring);
+    assert_eq!(place(StoreChoice::File).place, Place::File(world.file()));
+    assert_eq!(place(StoreChoice::None).place, Place::Nowhere);
+    let runtime = place(StoreChoice::Runtime);
+    assert_eq!(
+        (runtime.place, runtime.trouble.as_deref()),
+        (Place::Nowhere, Some("XDG_RUNTIME_DIR is not set"))
+    );
+
+    world.keyring.set_trouble(Trouble::Locked);
+    let locked = place(StoreChoice::Auto);
+    assert_eq!(
+        (locked.place, locked.trouble.as_deref()),
+        (Place::Keyring, Some("the keyring is locked"))
+    );
+    world.keyring.set_trouble(Trouble::Absent("x".to_owned()));
+    let absent = place(StoreChoice::Auto);
+    assert_eq!(absent.place, Place::Nowhere);
+    assert_eq!(
+        absent.trouble.as_deref(),
+        Some("there is no keyring: x; XDG_RUNTIME_DIR is not set")
+    );
+}
+
+#[test]
+fn status_finds_a_session_in_memory() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    world.keyring.set_trouble(Trouble::Locked);
+    let place = world
+        .store(StoreChoice::Auto)
+        .save(&key(), &session("t"))
+        .unwrap();
+    let found = world.store(StoreChoice::Auto).whereabouts(&key());
+    assert_eq!((found.entry, found.place), (Some(session("t")), place));
+    assert_eq!(found.trouble.as_deref(), Some("the keyring is locked"));
+}

@@ -1,0 +1,19 @@
+//! What the tests share: servers that can misbehave, a stand-in of KFP, the embedded front door and
+//! the sandbox in which the real binary runs. `quickstart.rs` beside it is an example built from
+//! the same parts.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod front_door;
+pub mod http;
+pub mod kfp_api;
+pub mod sandbox;
+
+/// Is the binary that Cargo has built for these tests.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_kfp-credential");
+
+impl sandbox::Sandbox {
+    /// Makes an empty home for runs of this package's binary.
+    pub fn new() -> Self {
+        Self::with_binary(BINARY)
+    }
+}
