@@ -1,6 +1,6 @@
 //! The grammar of the command line, and the way from a command to its file.
 
-pub mod config;
+mod config;
 mod get;
 mod login;
 mod logout;

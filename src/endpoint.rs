@@ -78,9 +78,8 @@ impl Endpoint {
         };
         let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
         match labels.as_slice() {
-            [_] => true,
             [service, _namespace] if service.starts_with("ml-pipeline") => true,
-            [.., "svc"] | [.., "svc", "cluster", "local"] => true,
+            [_] | [.., "svc"] | [.., "svc", "cluster", "local"] => true,
             _ => is_loopback(&self.0),
         }
     }

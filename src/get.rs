@@ -61,12 +61,12 @@ pub fn credential(
     }
     let store = Store::new(context.store, run.environment, run.trace, wish.interactive);
     let stored = store.load(&key);
-    if let Some(entry) = stored.as_ref().filter(|_| !wish.refresh) {
-        if is_good(&entry.credential, wish.least_life, (run.now)()) {
-            run.trace
-                .say(format_args!("answered from the store: {}", key.text()));
-            return Ok(entry.clone());
-        }
+    if let Some(entry) = stored.as_ref().filter(|_| !wish.refresh)
+        && is_good(&entry.credential, wish.least_life, (run.now)())
+    {
+        run.trace
+            .say(format_args!("answered from the store: {}", key.text()));
+        return Ok(entry.clone());
     }
 
     let _lock = Lock::acquire(run.environment, &key, context.deadlines.lock, run.trace)?;
@@ -110,10 +110,9 @@ fn renewed(
     };
     let caller = context.method.dex().map(|dex| {
         Caller::new(
+            run,
             context,
             dex,
-            run.environment,
-            run.trace,
             store,
             password_key(context),
             asking,

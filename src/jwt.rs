@@ -41,7 +41,7 @@ pub fn claims(token: &str) -> Option<Claims> {
     })
 }
 
-/// Seconds since 1970, with or without a fraction (RFC 7519 section 2, NumericDate); what no calendar holds is far away.
+/// Seconds since 1970, with or without a fraction (RFC 7519 section 2, `NumericDate`); what no calendar holds is far away.
 fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
     #[expect(
         clippy::cast_possible_truncation,

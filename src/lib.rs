@@ -23,20 +23,20 @@
 pub mod cli;
 pub mod config;
 pub mod credential;
-mod deadline;
+pub mod deadline;
 pub mod endpoint;
 pub mod environment;
 pub mod error;
 pub mod get;
 pub mod guard;
 pub mod http;
-mod jwt;
+pub mod jwt;
 pub mod method;
 pub mod person;
 pub mod protocol;
 pub mod secret;
 pub mod store;
-mod terminal;
+pub mod terminal;
 pub mod trace;
 
 use std::ffi::OsString;

@@ -7,13 +7,12 @@ use crate::config::Context;
 use crate::config::context::Dex;
 use crate::config::file::Source;
 use crate::config::source;
-use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
+use crate::get::Run;
 use crate::method::dex::Person;
 use crate::secret::Secret;
 use crate::store::{Key, Store, StoredPassword};
 use crate::terminal;
-use crate::trace::Trace;
 
 /// How the person may be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +27,9 @@ pub enum Asking {
 
 /// The person on whose behalf a login is made.
 pub struct Caller<'a> {
+    run: Run<'a>,
     context: &'a Context,
     dex: &'a Dex,
-    environment: &'a Environment,
-    trace: &'a Trace,
     store: &'a Store<'a>,
     key: Key,
     asking: Asking,
@@ -40,22 +38,20 @@ pub struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// Prepares to answer a form; `given` is a password that came over stdin.
+    /// Prepares to answer a form; `key` is where a password may be stored, `given` one that came over stdin.
     pub fn new(
+        run: Run<'a>,
         context: &'a Context,
         dex: &'a Dex,
-        environment: &'a Environment,
-        trace: &'a Trace,
         store: &'a Store<'a>,
         key: Key,
         asking: Asking,
         given: Option<Secret>,
     ) -> Self {
         Self {
+            run,
             context,
             dex,
-            environment,
-            trace,
             store,
             key,
             asking,
@@ -77,12 +73,11 @@ impl<'a> Caller<'a> {
         if let Some(password) = &self.given {
             return Ok(password.clone());
         }
-        if let Some(source) = &self.dex.password {
-            if let Some(password) =
-                source::read(source, "the password", self.environment, self.trace)?
-            {
-                return Ok(password);
-            }
+        if let Some(source) = &self.dex.password
+            && let Some(password) =
+                source::read(source, "the password", self.run.environment, self.run.trace)?
+        {
+            return Ok(password);
         }
         let may_ask = self.asking != Asking::Never && terminal::is_there();
         if may_ask && self.asking == Asking::Afresh {

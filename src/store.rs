@@ -228,7 +228,7 @@ impl<'a> Store<'a> {
         match self.write_to(Folder::in_memory, key, json) {
             Ok(path) => {
                 self.trace.say(format_args!(
-                    "{no_keyring}: the session rests in the runtime folder"
+                    "{no_keyring}; the session rests in the runtime folder"
                 ));
                 Place::Runtime(path)
             }
@@ -328,7 +328,12 @@ impl<'a> Store<'a> {
 
     fn delete_from_keyring(&self, key: &Key) -> Result<bool> {
         match self.keyring.delete(key.text()) {
-            Err(Trouble::Absent(_)) => Ok(false),
+            Err(trouble @ Trouble::Absent(_)) => {
+                self.trace.say(format_args!(
+                    "nothing is removed from the keyring: {trouble}"
+                ));
+                Ok(false)
+            }
             outcome => outcome
                 .map_err(|trouble| unavailable("the keyring's entry cannot be removed", &trouble)),
         }

@@ -49,6 +49,7 @@ impl Trace {
     }
 
     /// Stops writing to stderr: some callers merge it into stdout (fabric8), so the exec form keeps it silent.
+    #[must_use]
     pub fn without_stderr(mut self) -> Self {
         self.stderr = None;
         self

@@ -1,24 +1,27 @@
 //! `kfp-credential config`: shows and changes the configuration file. A change keeps comments and order, and is
 //! checked before it replaces the file.
 
-use std::path::PathBuf;
+mod kubeconfig;
+mod write;
+
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::Setting;
 use crate::cli::options::{ContactOptions, TargetOptions};
-use crate::config::context::{Context, Method, StoreChoice};
+use crate::config::context::Context;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, HeaderValue};
 use crate::config::{Inputs, config_path, of_entry, resolve};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
-use crate::store::private_file::write_private_durably;
+pub(super) use write::save_context;
 
 /// The verbs of `config`.
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(super) enum ConfigCommand {
     /// Print the file's path
     Path,
     /// Print the file, with secrets redacted
@@ -56,7 +59,7 @@ Examples:
 }
 
 /// Runs the command.
-pub fn run(setting: &mut Setting<'_, '_>, command: ConfigCommand) -> Result<()> {
+pub(super) fn run(setting: &mut Setting<'_, '_>, command: ConfigCommand) -> Result<()> {
     match command {
         ConfigCommand::Path => {
             let path = path(setting)?;
@@ -65,15 +68,15 @@ pub fn run(setting: &mut Setting<'_, '_>, command: ConfigCommand) -> Result<()> 
         ConfigCommand::View => view(setting),
         ConfigCommand::Validate => validate(setting),
         ConfigCommand::UseContext { name } => use_context(setting, &name),
-        ConfigCommand::SetContext { name, target } => set_context(setting, &name, &target),
+        ConfigCommand::SetContext { name, target } => write::set_context(setting, &name, &target),
         ConfigCommand::DeleteContext { name } => delete_context(setting, &name),
         ConfigCommand::SetNamespace { namespace } => set_namespace(setting, &namespace),
-        ConfigCommand::Kubeconfig => kubeconfig(setting),
+        ConfigCommand::Kubeconfig => kubeconfig::print(setting),
     }
 }
 
 /// Gives the path of the configuration file.
-pub fn path(setting: &Setting<'_, '_>) -> Result<PathBuf> {
+pub(super) fn path(setting: &Setting<'_, '_>) -> Result<PathBuf> {
     match config_path(&setting.common, &setting.process.environment) {
         Some((path, _)) => Ok(path),
         None => Err(Error::new(
@@ -85,7 +88,7 @@ pub fn path(setting: &Setting<'_, '_>) -> Result<PathBuf> {
 }
 
 /// Gives every context of the file, validated; none when there is no file.
-pub fn all_contexts(setting: &Setting<'_, '_>) -> Result<Vec<Context>> {
+pub(super) fn all_contexts(setting: &Setting<'_, '_>) -> Result<Vec<Context>> {
     let Some(file) = load(setting)? else {
         return Ok(Vec::new());
     };
@@ -97,12 +100,12 @@ pub fn all_contexts(setting: &Setting<'_, '_>) -> Result<Vec<Context>> {
 }
 
 /// Gives the name of the file's current context.
-pub fn current_context(setting: &Setting<'_, '_>) -> Result<Option<String>> {
+pub(super) fn current_context(setting: &Setting<'_, '_>) -> Result<Option<String>> {
     Ok(load(setting)?.and_then(|file| file.config.current_context))
 }
 
 /// Gives a context of the file as a plain `--context NAME` takes it.
-pub fn load_context(setting: &Setting<'_, '_>, name: &str) -> Result<Context> {
+pub(super) fn load_context(setting: &Setting<'_, '_>, name: &str) -> Result<Context> {
     let mut common = setting.common.clone();
     common.context = Some(name.to_owned());
     resolve(&Inputs {
@@ -135,16 +138,12 @@ fn required(setting: &Setting<'_, '_>) -> Result<ConfigFile> {
 /// Values of headers may be secrets, and a proxy's URL may hold a password.
 fn view(setting: &mut Setting<'_, '_>) -> Result<()> {
     let file = required(setting)?;
-    let text = read_text(&file.path)?;
-    let redacted = json!("REDACTED");
-    let mut proxies: Vec<(&str, Value)> = Vec::new();
-    let mut edits = Vec::new();
-    let mut header_paths: Vec<(&str, [&str; 2])> = Vec::new();
+    let mut redactions: Vec<(&str, Vec<&str>, Value)> = Vec::new();
     for entry in file.config.contexts() {
         let name = entry.name.value.as_str();
         for (header, value) in entry.headers.iter().flatten() {
             if matches!(value, HeaderValue::Literal(_)) {
-                header_paths.push((name, ["headers", header]));
+                redactions.push((name, vec!["headers", header], json!("REDACTED")));
             }
         }
         let proxy = entry
@@ -152,29 +151,25 @@ fn view(setting: &mut Setting<'_, '_>) -> Result<()> {
             .as_ref()
             .and_then(|text| url::Url::parse(&text.value).ok());
         if let Some(url) = proxy.filter(|url| url.password().is_some()) {
-            proxies.push((name, json!(shown(&url))));
+            redactions.push((name, vec!["proxy-url"], json!(shown(&url))));
         }
     }
-    edits.extend(header_paths.iter().map(|(context, path)| Edit::Set {
-        context,
-        path,
-        value: &redacted,
-    }));
-    edits.extend(proxies.iter().map(|(context, value)| Edit::Set {
-        context,
-        path: &["proxy-url"],
-        value,
-    }));
-    let text = edit::apply(&text, &edits).map_err(|refusal| {
-        Error::new(
-            Slug::ConfigNotEditable,
-            format!(
-                "{} holds values that are not shown, and cannot be redacted",
-                file.path.display()
-            ),
-        )
-        .because(refusal)
-        .hint("write the contexts in block style, a key on each line")
+    let edits: Vec<Edit<'_>> = redactions
+        .iter()
+        .map(|(context, path, value)| Edit::Set {
+            context,
+            path,
+            value,
+        })
+        .collect();
+    let text = edit::apply(&read_text(&file.path)?, &edits).map_err(|refusal| {
+        let what = format!(
+            "{} holds values that must not be shown and cannot be redacted",
+            file.path.display()
+        );
+        Error::new(Slug::ConfigNotEditable, what)
+            .because(refusal)
+            .hint("write the contexts in block style, a key on each line")
     })?;
     setting.print(&text)
 }
@@ -212,7 +207,7 @@ fn use_context(setting: &Setting<'_, '_>, name: &str) -> Result<()> {
     if file.context(name).is_none() {
         return Err(unknown(&file, name));
     }
-    change(setting, &[Edit::CurrentContext(Some(name))])?;
+    write::change(setting, &[Edit::CurrentContext(Some(name))])?;
     setting.tell(&format!("The current context is now {name}."));
     Ok(())
 }
@@ -226,7 +221,7 @@ fn delete_context(setting: &Setting<'_, '_>, name: &str) -> Result<()> {
     if file.config.current_context.as_deref() == Some(name) {
         edits.push(Edit::CurrentContext(None));
     }
-    change(setting, &edits)?;
+    write::change(setting, &edits)?;
     setting.tell(&format!("Removed the context {name}."));
     Ok(())
 }
@@ -248,7 +243,7 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
     if file.context(&name).is_none() {
         return Err(unknown(&file, &name));
     }
-    change(
+    write::change(
         setting,
         &[Edit::Set {
             context: &name,
@@ -262,298 +257,7 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes the options of the command line; those of the environment are for runs, not for the file.
-fn set_context(setting: &Setting<'_, '_>, name: &str, target: &TargetOptions) -> Result<()> {
-    let mut keys = Keys::default();
-    keys.text("endpoint", target.endpoint.as_deref());
-    keys.text("namespace", target.namespace.as_deref());
-    keys.text("store", target.store.as_deref());
-    keys.text("proxy-url", target.proxy_url.as_deref());
-    keys.text(
-        "certificate-authority",
-        absolute(target.certificate_authority.as_ref()).as_deref(),
-    );
-    keys.flag("insecure-skip-tls-verify", target.insecure_skip_tls_verify);
-    keys.flag("allow-insecure-http", target.allow_insecure_http);
-    let is_dex =
-        target.username.is_some() || target.password_file.is_some() || target.connector.is_some();
-    let is_token_file = target.token_file.is_some() || target.audience.is_some();
-    let implied = match (is_dex, is_token_file) {
-        (true, true) => {
-            return Err(Error::new(
-                Slug::Usage,
-                "the options belong to different methods, dex and token-file",
-            ));
-        }
-        (true, false) => Some("dex"),
-        (false, true) => Some("token-file"),
-        (false, false) => None,
-    };
-    let method = target.method.as_deref().or(implied);
-    if let (Some(method), Some(implied)) =
-        (method, implied.filter(|implied| method != Some(*implied)))
-    {
-        return Err(Error::new(
-            Slug::Usage,
-            format!("the options belong to the method {implied}, not to {method}"),
-        ));
-    }
-    match method {
-        None => {}
-        Some("dex") => {
-            keys.block("dex");
-            keys.nested("dex", "username", target.username.clone().map(Value::from));
-            let file = absolute(target.password_file.as_ref());
-            keys.nested("dex", "password", file.map(|file| json!({ "file": file })));
-            keys.nested(
-                "dex",
-                "connector",
-                target.connector.clone().map(Value::from),
-            );
-        }
-        Some("token-file") => {
-            keys.block("token-file");
-            keys.nested(
-                "token-file",
-                "path",
-                absolute(target.token_file.as_ref()).map(Value::from),
-            );
-            keys.nested(
-                "token-file",
-                "audience",
-                target.audience.clone().map(Value::from),
-            );
-        }
-        Some("none") => keys.block("none"),
-        Some(other) => {
-            return Err(
-                Error::new(Slug::ConfigInvalid, format!("there is no method {other:?}"))
-                    .hint("the methods are dex, token-file and none"),
-            );
-        }
-    }
-    let created = write_context(setting, name, &keys)?;
-    let file = path(setting)?;
-    let verb = if created { "Wrote" } else { "Changed" };
-    setting.tell(&format!("{verb} the context {name} in {}.", file.display()));
-    Ok(())
-}
-
-/// Writes what a login used and found as a context.
-pub fn save_context(
-    setting: &Setting<'_, '_>,
-    name: &str,
-    context: &Context,
-    method: &str,
-    username: Option<&str>,
-    password_saved: bool,
-) -> Result<()> {
-    let connection = &context.connection;
-    let mut keys = Keys::default();
-    keys.text(
-        "endpoint",
-        context
-            .endpoint
-            .as_ref()
-            .map(ToString::to_string)
-            .as_deref(),
-    );
-    keys.text("namespace", context.namespace.as_deref());
-    keys.text(
-        "store",
-        Some(context.store.name()).filter(|_| context.store != StoreChoice::Auto),
-    );
-    keys.text(
-        "proxy-url",
-        connection.proxy_url.as_ref().map(url::Url::as_str),
-    );
-    keys.text(
-        "certificate-authority",
-        absolute(connection.certificate_authority.as_ref()).as_deref(),
-    );
-    keys.flag(
-        "insecure-skip-tls-verify",
-        connection.insecure_skip_tls_verify.then_some(true),
-    );
-    keys.flag(
-        "allow-insecure-http",
-        connection.allow_insecure_http.then_some(true),
-    );
-    keys.block(method);
-    match (&context.method, context.method.dex()) {
-        (Method::TokenFile(file), _) => {
-            keys.nested(
-                "token-file",
-                "path",
-                absolute(Some(&file.path)).map(Value::from),
-            );
-            keys.nested(
-                "token-file",
-                "audience",
-                file.audience.clone().map(Value::from),
-            );
-        }
-        (_, Some(dex)) if method == "dex" => {
-            keys.nested("dex", "username", username.map(Value::from));
-            keys.nested("dex", "connector", dex.connector.clone().map(Value::from));
-            keys.nested(
-                "dex",
-                "password",
-                password_saved.then(|| json!({ "keyring": true })),
-            );
-        }
-        _ => {}
-    }
-    write_context(setting, name, &keys)?;
-    setting.tell(&format!(
-        "Wrote the context {name} to {}.",
-        path(setting)?.display()
-    ));
-    Ok(())
-}
-
-/// The keys to write into a context, in order.
-#[derive(Default)]
-struct Keys {
-    method: Option<String>,
-    values: Vec<(Vec<String>, Value)>,
-}
-
-impl Keys {
-    fn text(&mut self, key: &str, value: Option<&str>) {
-        self.values
-            .extend(value.map(|value| (vec![key.to_owned()], json!(value))));
-    }
-
-    fn flag(&mut self, key: &str, value: Option<bool>) {
-        self.values
-            .extend(value.map(|value| (vec![key.to_owned()], json!(value))));
-    }
-
-    fn block(&mut self, method: &str) {
-        self.method = Some(method.to_owned());
-    }
-
-    fn nested(&mut self, block: &str, key: &str, value: Option<Value>) {
-        self.values
-            .extend(value.map(|value| (vec![block.to_owned(), key.to_owned()], value)));
-    }
-}
-
-/// Writes keys into a context, which becomes the current one where it is the first; tells whether it is new.
-fn write_context(setting: &Setting<'_, '_>, name: &str, keys: &Keys) -> Result<bool> {
-    let file = load(setting)?;
-    let entry = file.as_ref().and_then(|file| file.context(name));
-    let methods = entry.map_or([false; 3], |entry| {
-        [
-            entry.dex.is_some(),
-            entry.token_file.is_some(),
-            entry.none.is_some(),
-        ]
-    });
-    let present = |block: &str| {
-        ["dex", "token-file", "none"]
-            .iter()
-            .zip(methods)
-            .any(|(name, there)| *name == block && there)
-    };
-    let empty = json!({});
-    let name_value = json!(name);
-    let mut edits = vec![Edit::Set {
-        context: name,
-        path: &["name"],
-        value: &name_value,
-    }];
-    const METHODS: [&[&str]; 3] = [&["dex"], &["token-file"], &["none"]];
-    if let Some(method) = &keys.method {
-        edits.extend(
-            METHODS
-                .iter()
-                .filter(|path| path[0] != method && present(path[0]))
-                .map(|path| Edit::Unset {
-                    context: name,
-                    path,
-                }),
-        );
-    }
-    let paths: Vec<(Vec<&str>, &Value)> = keys
-        .values
-        .iter()
-        .map(|(path, value)| (path.iter().map(String::as_str).collect(), value))
-        .collect();
-    edits.extend(paths.iter().map(|(path, value)| Edit::Set {
-        context: name,
-        path,
-        value,
-    }));
-    if let Some(method) = &keys.method {
-        let has_keys = paths.iter().any(|(path, _)| path[0] == method);
-        let path = METHODS.iter().find(|path| path[0] == method);
-        edits.extend(
-            path.filter(|_| !has_keys && !present(method))
-                .map(|path| Edit::Set {
-                    context: name,
-                    path,
-                    value: &empty,
-                }),
-        );
-    }
-    let is_first = file.as_ref().is_none_or(|file| {
-        file.config.contexts().is_empty()
-            && file
-                .config
-                .current_context
-                .as_deref()
-                .unwrap_or_default()
-                .is_empty()
-    });
-    if is_first {
-        edits.push(Edit::CurrentContext(Some(name)));
-    }
-    change(setting, &edits)?;
-    Ok(entry.is_none())
-}
-
-/// Applies edits to the file: all or none, checked before the file is replaced.
-fn change(setting: &Setting<'_, '_>, edits: &[Edit<'_>]) -> Result<()> {
-    let path = path(setting)?;
-    let before = if path.exists() {
-        read_text(&path)?
-    } else {
-        String::new()
-    };
-    let after = edit::apply(&before, edits).map_err(|refusal| {
-        let error = Error::new(
-            Slug::ConfigNotEditable,
-            format!("{} is not edited", path.display()),
-        )
-        .because(&refusal);
-        if refusal.paste.is_empty() {
-            return error.hint("make the change by hand");
-        }
-        error.hint(format!(
-            "paste these lines where they belong:\n{}",
-            refusal.paste
-        ))
-    })?;
-    let config = file::parse(&path, &after)?;
-    check(
-        &ConfigFile {
-            path: path.clone(),
-            config,
-        },
-        setting,
-    )?;
-    write_private_durably(&path, after.as_bytes()).map_err(|error| {
-        Error::new(
-            Slug::ConfigWriteFailed,
-            format!("cannot write {}; it is as it was", path.display()),
-        )
-        .because(error)
-    })
-}
-
-fn read_text(path: &std::path::Path) -> Result<String> {
+fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| {
         Error::new(
             Slug::ConfigUnreadable,
@@ -571,51 +275,4 @@ fn absolute(path: Option<&PathBuf>) -> Option<String> {
             .to_string_lossy()
             .into_owned()
     })
-}
-
-/// Kubernetes clients that set no exec info (Node, Java) need `-o exec`; those that do need no more.
-fn kubeconfig(setting: &mut Setting<'_, '_>) -> Result<()> {
-    let file = required(setting)?;
-    let name = setting
-        .common
-        .context
-        .clone()
-        .or(file.config.current_context.clone())
-        .unwrap_or_default();
-    let Some(entry) = file.context(&name) else {
-        return Err(unknown(&file, &name));
-    };
-    let context = of_entry(&file, entry, &setting.process.environment)?;
-    if matches!(context.method, Method::Dex(_) | Method::None) {
-        setting.tell(&format!(
-            "Note: the method {} gives no bearer token, and Kubernetes clients take nothing else; they will show this program's error.",
-            context.method.name()
-        ));
-    }
-    let quoted = Value::from(name.as_str());
-    let mut arguments = vec!["get", "-o", "exec", "--context", &name];
-    let config = setting
-        .common
-        .config
-        .as_ref()
-        .and_then(|path| absolute(Some(path)));
-    if let Some(path) = &config {
-        arguments.extend(["--config", path]);
-    }
-    let arguments: String = arguments
-        .iter()
-        .map(|argument| format!("      - {}\n", Value::from(*argument)))
-        .collect();
-    setting.print(&format!(
-        "users:\n\
-         - name: {quoted}\n\
-         \x20 user:\n\
-         \x20   exec:\n\
-         \x20     apiVersion: client.authentication.k8s.io/v1\n\
-         \x20     command: kfp-credential\n\
-         \x20     args:\n{arguments}\
-         \x20     interactiveMode: IfAvailable\n\
-         \x20     provideClusterInfo: true\n\
-         \x20     installHint: kfp-credential is needed to log in; install it and run `kfp-credential status`\n"
-    ))
 }

@@ -23,7 +23,7 @@ use crate::store::Entry;
 /// Options of `get`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct GetOptions {
+pub(super) struct GetOptions {
     /// Form of the answer
     #[arg(short, long, value_name = "FORM")]
     output: Option<Format>,
@@ -51,7 +51,7 @@ Examples:
   eval \"$(kfp-credential get -o env)\"";
 
 /// Runs the command.
-pub fn run(mut setting: Setting<'_, '_>, options: GetOptions) -> Result<()> {
+pub(super) fn run(mut setting: Setting<'_, '_>, options: GetOptions) -> Result<()> {
     let environment = &setting.process.environment;
     let target = options.target.with_environment(environment)?;
     let contact = options.contact.with_environment(environment)?;

@@ -25,7 +25,7 @@ use crate::store::{Entry, Lock, Place, Store, StoredPassword};
 Example:
   kfp-credential login --endpoint https://kubeflow.example.com/pipeline --username user@example.com \\
       --save-password --save-context team-a")]
-pub struct LoginOptions {
+pub(super) struct LoginOptions {
     /// Read the password from the first line of stdin
     #[arg(long)]
     password_stdin: bool,
@@ -42,7 +42,7 @@ pub struct LoginOptions {
 }
 
 /// Runs the command.
-pub fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Result<()> {
+pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Result<()> {
     let given = options
         .password_stdin
         .then(|| first_line(setting.process.stdin))
@@ -65,16 +65,7 @@ pub fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Result<()> {
     let key = get::session_key(&context);
     let caller = context.method.dex().map(|dex| {
         let key = get::password_key(&context);
-        Caller::new(
-            &context,
-            dex,
-            environment,
-            &setting.trace,
-            &store,
-            key,
-            Asking::Afresh,
-            given,
-        )
+        Caller::new(run, &context, dex, &store, key, Asking::Afresh, given)
     });
     let person = caller.as_ref().map(|caller| caller as &dyn Person);
     let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
@@ -107,7 +98,7 @@ pub fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Result<()> {
         options.save_context.as_ref(),
     )?;
     drop(lock);
-    report(setting, &context, &fresh, &stored, password_saved);
+    report(setting, &context, &fresh, stored.as_ref(), password_saved);
     Ok(())
 }
 
@@ -142,7 +133,7 @@ fn save_session(
             Ok(saved) => place = Some(saved),
             Err(error) if get::store_was_named(context) => return Err(error),
             Err(error) => {
-                setting.tell(&format!("The session was not stored: {}", error.one_line()))
+                setting.tell(&format!("The session was not stored: {}", error.one_line()));
             }
         }
     }
@@ -169,7 +160,7 @@ fn report(
     setting: &Setting<'_, '_>,
     context: &Context,
     fresh: &Fresh,
-    stored: &Option<Place>,
+    stored: Option<&Place>,
     password_saved: bool,
 ) {
     let now = (setting.process.now)();

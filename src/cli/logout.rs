@@ -13,7 +13,7 @@ use crate::store::Store;
 
 /// Options of `logout`.
 #[derive(Debug, Args)]
-pub struct LogoutOptions {
+pub(super) struct LogoutOptions {
     /// Forget every session and password of every context
     #[arg(long)]
     all: bool,
@@ -22,7 +22,7 @@ pub struct LogoutOptions {
 }
 
 /// Runs the command.
-pub fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<()> {
+pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<()> {
     let environment = &setting.process.environment;
     if options.all {
         let contexts = config::all_contexts(setting)?;

@@ -15,7 +15,7 @@ use crate::store::Store;
 
 /// Options of `status`.
 #[derive(Debug, Args)]
-pub struct StatusOptions {
+pub(super) struct StatusOptions {
     /// Form of the answer
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: StatusForm,
@@ -56,7 +56,7 @@ struct Row {
 }
 
 /// Runs the command.
-pub fn run(setting: &mut Setting<'_, '_>, options: StatusOptions) -> Result<()> {
+pub(super) fn run(setting: &mut Setting<'_, '_>, options: StatusOptions) -> Result<()> {
     let environment = &setting.process.environment;
     let target = options.target.with_environment(environment)?;
     let asked_for_one = setting.common.context.is_some()

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::credential::wire_time;
 
 /// Gives a time with its distance: `2026-11-23T21:38:36Z (in 23h 59m)`.
-pub fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub(super) fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let time_text = wire_time(time);
     if time <= now {
         return format!("{time_text} (over)");

@@ -94,7 +94,7 @@ fn from_command(command: &[String], what: &str) -> Result<Secret> {
         match child.try_wait() {
             Ok(Some(status)) => break Some(status),
             Ok(None) if output.is_some() && started.elapsed() < DEADLINE => {
-                std::thread::sleep(Duration::from_millis(5))
+                std::thread::sleep(Duration::from_millis(5));
             }
             Ok(None) | Err(_) => break None,
         }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result, Slug};
 use crate::http::shown;
 
 /// The clients of one run: one for this machine, which no proxy ever sees, and one for everywhere else.
-pub struct Clients<'a> {
+pub(super) struct Clients<'a> {
     connection: &'a Connection,
     deadlines: Deadlines,
     endpoint: Endpoint,
@@ -29,7 +29,7 @@ pub struct Clients<'a> {
 
 impl<'a> Clients<'a> {
     /// Remembers how to build them.
-    pub fn new(context: &'a Context, endpoint: &Endpoint) -> Self {
+    pub(super) fn new(context: &'a Context, endpoint: &Endpoint) -> Self {
         Self {
             connection: &context.connection,
             deadlines: context.deadlines,
@@ -40,7 +40,7 @@ impl<'a> Clients<'a> {
     }
 
     /// Gives the client for a URL, the address to hand to it, and the `Host` header where that differs.
-    pub fn for_url(&self, url: &Url) -> Result<(&Client, Url, Option<String>)> {
+    pub(super) fn for_url(&self, url: &Url) -> Result<(&Client, Url, Option<String>)> {
         let client = if is_loopback(url) {
             built(&self.direct, || self.build(ClientBuilder::no_proxy))?
         } else {
@@ -132,10 +132,10 @@ impl<'a> Clients<'a> {
     }
 }
 
-fn built<'c>(
-    cell: &'c OnceCell<ManuallyDrop<Client>>,
+fn built(
+    cell: &OnceCell<ManuallyDrop<Client>>,
     build: impl FnOnce() -> Result<Client>,
-) -> Result<&'c Client> {
+) -> Result<&Client> {
     if cell.get().is_none() {
         cell.set(ManuallyDrop::new(build()?)).ok();
     }

@@ -12,7 +12,12 @@ use crate::error::{Error, Slug};
 use crate::http::{in_words, shown};
 
 /// Turns the HTTP library's error into ours; `left` is what was left of the login's time when the request began.
-pub fn explained(error: reqwest::Error, url: &Url, left: Duration, deadlines: Deadlines) -> Error {
+pub(super) fn explained(
+    error: reqwest::Error,
+    url: &Url,
+    left: Duration,
+    deadlines: Deadlines,
+) -> Error {
     // The library's text would repeat the URL with its query.
     let error = error.without_url();
     let place = shown(url);
@@ -54,7 +59,7 @@ pub fn explained(error: reqwest::Error, url: &Url, left: Duration, deadlines: De
 }
 
 /// An answer that broke off.
-pub fn cut_off(error: &io::Error, url: &Url) -> Error {
+pub(super) fn cut_off(error: &io::Error, url: &Url) -> Error {
     let place = shown(url);
     let timed_out = error
         .get_ref()
@@ -73,7 +78,7 @@ pub fn cut_off(error: &io::Error, url: &Url) -> Error {
 }
 
 /// The proxy's 407.
-pub fn proxy_wants_password(url: &Url) -> Error {
+pub(super) fn proxy_wants_password(url: &Url) -> Error {
     Error::new(
         Slug::ProxyAuthRequired,
         format!(

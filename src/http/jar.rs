@@ -15,7 +15,7 @@ type Identity = (String, String, String);
 
 /// A cookie jar that remembers at which request each cookie was last set.
 #[derive(Default)]
-pub struct Jar {
+pub(super) struct Jar {
     store: CookieStore,
     set_at: HashMap<Identity, (u32, DateTime<Utc>)>,
 }
@@ -23,7 +23,7 @@ pub struct Jar {
 impl Jar {
     /// Takes the `Set-Cookie` headers of the answer to request number `hop`; what is malformed is left out, as RFC 6265
     /// section 5.2 asks.
-    pub fn store(&mut self, url: &Url, headers: &HeaderMap, hop: u32, now: DateTime<Utc>) {
+    pub(super) fn store(&mut self, url: &Url, headers: &HeaderMap, hop: u32, now: DateTime<Utc>) {
         for header in headers.get_all(SET_COOKIE) {
             let Ok(text) = std::str::from_utf8(header.as_bytes()) else {
                 continue;
@@ -42,7 +42,7 @@ impl Jar {
     }
 
     /// Gives the `Cookie` header for a request to `url`, `None` where there is nothing to send.
-    pub fn header(&self, url: &Url) -> Option<HeaderValue> {
+    pub(super) fn header(&self, url: &Url) -> Option<HeaderValue> {
         let pairs: Vec<String> = self
             .matching(url)
             .iter()
@@ -57,7 +57,7 @@ impl Jar {
 
     /// Gives the cookies that a client must send to `url`, and the earliest end among them: those set by the answer to
     /// request number `since` or later. What was set before is the login's own (state, CSRF).
-    pub fn session(&self, url: &Url, since: u32) -> (Vec<Cookie>, Option<KnownEnd>) {
+    pub(super) fn session(&self, url: &Url, since: u32) -> (Vec<Cookie>, Option<KnownEnd>) {
         let mut cookies = Vec::new();
         let mut earliest: Option<KnownEnd> = None;
         for cookie in self.matching(url) {

@@ -49,7 +49,7 @@ pub fn check(
 }
 
 /// The API server takes the user from a header whose name is configured: `kubeflow-userid`,
-/// `x-goog-authenticated-user-email`, or a site's own (KUBEFLOW_USERID_HEADER).
+/// `x-goog-authenticated-user-email`, or a site's own (`KUBEFLOW_USERID_HEADER`).
 fn names_an_identity(header: &str) -> bool {
     let header = header.to_lowercase();
     header.contains("user") || header.contains("email")

@@ -1,4 +1,4 @@
-//! The document: a superset of Kubernetes' ExecCredential, as `protocol/document.schema.json` says it.
+//! The document: a superset of Kubernetes' `ExecCredential`, as `protocol/document.schema.json` says it.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub struct ConnectionView {
     pub tls_server_name: Option<String>,
 }
 
-/// An ExecCredential; plain with the token alone, or with our additions.
+/// An `ExecCredential`; plain with the token alone, or with our additions.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document<'a> {
@@ -73,7 +73,7 @@ struct Spec {
 struct Status<'a> {
     expiration_timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<Token<'a>>,
+    token: Option<Token>,
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<BTreeMap<String, Vec<HeaderText>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ struct Status<'a> {
 
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Token<'a>(#[serde(serialize_with = "exposed_ref")] &'a Secret);
+struct Token(#[serde(serialize_with = "exposed")] Secret);
 
 #[derive(Serialize)]
 #[serde(transparent)]
@@ -145,7 +145,7 @@ impl Answer<'_> {
             spec: Spec { interactive: false },
             status: Status {
                 expiration_timestamp: self.expiration_timestamp(),
-                token: self.token().map(Token),
+                token: self.token().cloned().map(Token),
                 headers: Some(headers),
                 cookies,
                 kfp: Some(Kfp {
@@ -165,7 +165,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Builds the plain ExecCredential, which only a bearer token fits.
+    /// Builds the plain `ExecCredential`, which only a bearer token fits.
     pub fn exec_credential(&self, version: ExecVersion) -> Option<Document<'_>> {
         let token = self.token()?;
         Some(Document {
@@ -174,7 +174,7 @@ impl Answer<'_> {
             spec: Spec { interactive: false },
             status: Status {
                 expiration_timestamp: self.expiration_timestamp(),
-                token: Some(Token(token)),
+                token: Some(Token(token.clone())),
                 headers: None,
                 cookies: None,
                 kfp: None,
@@ -193,8 +193,4 @@ impl Answer<'_> {
     fn expiration_timestamp(&self) -> String {
         wire_time(self.credential.told_end_at(self.now))
     }
-}
-
-fn exposed_ref<S: serde::Serializer>(secret: &&Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    exposed(secret, serializer)
 }

@@ -137,7 +137,8 @@ fn refuse_unless_private_memory(_runtime: &Path) -> Result<(), String> {
     Err("there is no runtime folder in memory on this system".to_owned())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -151,12 +152,12 @@ mod tests {
     #[test]
     fn a_runtime_folder_counts_only_when_it_is_private_and_in_memory() {
         let mode = |path: &Path, mode| {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap()
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
         let in_memory = |path: &Path| rustix::fs::statfs(path).unwrap().f_type == 0x0102_1994;
 
         assert!(why_not(Path::new("relative")).contains("is not set"));
-        let disk = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let disk = tempfile::tempdir().unwrap();
         assert!(why_not(&disk.path().join("gone")).contains("No such file"));
         mode(disk.path(), 0o700);
         assert_eq!(why_not(disk.path()).is_empty(), in_memory(disk.path()));

@@ -109,7 +109,7 @@ impl Keyring {
         let (answer, answers) = mpsc::channel();
         // Where the thread is gone, or we are by the time it answers, the other side's wait tells.
         jobs.send(Box::new(move |backend| {
-            drop(answer.send(question(backend)))
+            answer.send(question(backend)).ok();
         }))
         .ok();
         let patience = if self.may_prompt {

@@ -101,7 +101,7 @@ fn open_lock_file(environment: &Environment, key: &Key) -> Result<File, String> 
 }
 
 fn still_held(mut file: File, key: &Key, deadline: Duration) -> Error {
-    let waited = deadline.as_secs_f64().round();
+    let waited = (deadline.as_secs_f64() * 10.0).round() / 10.0;
     let error = |owner: &str| {
         Error::new(
             Slug::LoginInProgress,

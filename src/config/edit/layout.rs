@@ -326,9 +326,8 @@ pub(super) fn skip_blank(text: &str, from: usize) -> usize {
         match text[at..].bytes().next() {
             Some(b'#') => at = line_end(text, at),
             Some(b'&' | b'!') => {
-                at = text[at..]
-                    .find([' ', '\t', '\r', '\n'])
-                    .map_or(text.len(), |end| at + end)
+                let end = text[at..].find([' ', '\t', '\r', '\n']);
+                at = end.map_or(text.len(), |end| at + end);
             }
             _ => return at,
         }

@@ -37,15 +37,16 @@ impl<'t> File<'t> {
         file
     }
 
+    /// Finds the first block mapping in a block mapping, and tells how much deeper it is indented.
     fn find_step(&self, node: &Node) -> Option<usize> {
         match &node.kind {
             Kind::Mapping {
                 flow: false,
                 entries,
             } => entries.iter().find_map(|entry| match entry.value.kind {
-                Kind::Mapping { flow: false, .. } => {
-                    Some(self.column(entry.value.range.start) - self.column(entry.start))
-                }
+                Kind::Mapping { flow: false, .. } => self
+                    .column(entry.value.range.start)
+                    .checked_sub(self.column(entry.start)),
                 _ => self.find_step(&entry.value),
             }),
             Kind::Sequence { flow: false, items } => {
@@ -162,27 +163,24 @@ impl<'t> File<'t> {
     }
 
     fn append_context(&self, item: &Value) -> Result<Splices, NotEditable> {
-        let contexts = json!({ "contexts": [item] });
+        let whole = json!({ "contexts": [item] });
         let Some(root) = &self.root else {
-            return Ok(self.complete(&contexts));
+            return Ok(self.complete(&whole));
         };
         let entries = root.block_entries("the file")?;
-        match self.contexts() {
-            None => {
-                return Ok(self.insert(
-                    &entries[entries.len() - 1],
-                    &contexts,
-                    self.column(entries[0].start),
-                ));
-            }
-            Some(entry) if entry.value.is_empty() => {
-                return self.replace(entry, &contexts["contexts"]);
-            }
-            Some(_) => {}
+        let Some(contexts) = self.contexts() else {
+            return Ok(self.insert(
+                &entries[entries.len() - 1],
+                &whole,
+                self.column(entries[0].start),
+            ));
+        };
+        if contexts.value.is_empty() {
+            return self.replace(contexts, &whole["contexts"]);
         }
         let items = self.items()?;
         let last = &items[items.len() - 1];
-        let dash = self.column(self.dash(items.len() - 1));
+        let dash = self.column(self.dash(contexts, items, items.len() - 1));
         let keys = match last.kind {
             Kind::Mapping { .. } => self.column(last.range.start),
             _ => dash + 2,
@@ -197,7 +195,7 @@ impl<'t> File<'t> {
         let (items, Some(contexts), Some(at)) = (self.items()?, self.contexts(), target) else {
             return Ok(Vec::new());
         };
-        let dash = self.dash(at);
+        let dash = self.dash(contexts, items, at);
         let column = self.column(dash);
         let mut start = self.line_start(dash);
         while let Some(newline) = start.checked_sub(1) {
@@ -346,16 +344,11 @@ impl<'t> File<'t> {
     }
 
     /// Finds the dash of a context.
-    fn dash(&self, at: usize) -> usize {
-        let before = match (self.contexts(), self.items()) {
-            (Some(contexts), Ok(items)) => {
-                if at == 0 {
-                    contexts.colon
-                } else {
-                    items[at - 1].range.end
-                }
-            }
-            _ => 0,
+    fn dash(&self, contexts: &Entry, items: &[Node], at: usize) -> usize {
+        let before = if at == 0 {
+            contexts.colon
+        } else {
+            items[at - 1].range.end
         };
         skip_blank(self.text, before)
     }

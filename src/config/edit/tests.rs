@@ -542,111 +542,54 @@ fn an_empty_file_becomes_a_complete_one() {
     );
 }
 
+/// Strings, most of which are not what they seem when they are written as they are.
+const WORDS: &str = r#"
+    a true Yes y NO off on null ~ Null 1 -1 +1 1e3 e3 0x1F 0o7 0 00 017 1_000 1.5 .5 .inf .NaN inf nan 12:30 12:30:45
+    2026-11-22 2026-11-22T21:38:36Z 0.0.0.0 = << - ... --- ? : :a a: a:b a#b #a &a *a !a | > %a @a `a 'a' "a" a'b a"b [a]
+    {a} a] C:\x\n a\ ~/.kube/ca ./a https://x.example.com:8443/a?b=c&d#e 900s 12-ab.apps.example.com user@example.com
+"#;
+
+/// More of them, with spaces and characters that cannot be seen.
+const TEXTS: &[&str] = &[
+    "",
+    " ",
+    "a b",
+    " a",
+    "a ",
+    "- a",
+    "--- a",
+    "? a",
+    "a: b",
+    "a #b",
+    "a, b",
+    "{env: X}",
+    "1h 30m",
+    "a\nb",
+    "a\r\nb\n",
+    "\n",
+    "\ta",
+    "a\tb",
+    "\0",
+    "\u{7f}",
+    "\u{85}",
+    "\u{a0}a",
+    "a\u{2028}b",
+    "\u{feff}",
+    "a\u{feff}",
+    "\u{ffff}",
+    "𝒳 é/ü",
+    "a\u{1f600}",
+    "\u{200b}",
+];
+
+#[derive(Deserialize)]
+struct Names {
+    current: String,
+}
+
 #[test]
 fn strings_read_back_as_they_were() {
-    let texts = [
-        "",
-        " ",
-        "a",
-        "a b",
-        " a",
-        "a ",
-        "true",
-        "Yes",
-        "y",
-        "NO",
-        "off",
-        "null",
-        "~",
-        "Null",
-        "1",
-        "-1",
-        "+1",
-        "1e3",
-        "0x1F",
-        "0o7",
-        "017",
-        "1_000",
-        "1.5",
-        ".5",
-        ".inf",
-        ".NaN",
-        "12:30",
-        "12:30:45",
-        "2026-11-22",
-        "2026-11-22T21:38:36Z",
-        "=",
-        "<<",
-        "-",
-        "- a",
-        "--- a",
-        "...",
-        "---",
-        "?",
-        "? a",
-        ":",
-        ":a",
-        "a:",
-        "a: b",
-        "a:b",
-        "a #b",
-        "a#b",
-        "#a",
-        "&a",
-        "*a",
-        "!a",
-        "|",
-        ">",
-        "%a",
-        "@a",
-        "`a",
-        "'a'",
-        "\"a\"",
-        "a'b",
-        "a\"b",
-        "[a]",
-        "{a}",
-        "a, b",
-        "a]",
-        "{env: X}",
-        "C:\\x\\n",
-        "~/.kube/ca",
-        "./a",
-        "a\nb",
-        "a\r\nb\n",
-        "\n",
-        "\ta",
-        "a\tb",
-        "\0",
-        "\u{7f}",
-        "\u{85}",
-        "\u{a0}a",
-        "a\u{2028}b",
-        "\u{feff}",
-        "a\u{feff}",
-        "\u{ffff}",
-        "𝒳 é/ü",
-        "https://x.example.com:8443/a?b=c&d#e",
-        "1h 30m",
-        "900s",
-        "1234-ab.apps.googleusercontent.com",
-        "user@example.com",
-        "a\\",
-        "inf",
-        "nan",
-        "0",
-        "00",
-        "0.0.0.0",
-        "e3",
-        "on",
-        "a\u{1f600}",
-        "\u{200b}",
-    ];
-    #[derive(Deserialize)]
-    struct Names {
-        current: String,
-    }
-    for text in texts {
+    for text in WORDS.split_whitespace().chain(TEXTS.iter().copied()) {
         let value = json!({ "key": text, "list": [text, {text: text}], text: {"x": text} });
         let plain = json!(text);
         let block = [
@@ -680,19 +623,8 @@ fn strings_read_back_as_they_were() {
             "{after}"
         );
     }
-    let plain = [
-        "a b",
-        "a:b",
-        "a#b",
-        "~/.kube/ca",
-        "1h 30m",
-        "900s",
-        "user@example.com",
-        "https://x:1/a?b=c&d#e",
-        "C:\\x",
-        "1-a.b",
-    ];
-    for text in plain {
+    let plain = "a:b a#b ~/.kube/ca 900s user@example.com https://x:1/a?b=c&d#e C:\\x 1-a.b";
+    for text in plain.split(' ').chain(["a b", "1h 30m"]) {
         check(
             "contexts:\n- name: a\n",
             set("a", &["x"], &json!(text)),
@@ -701,89 +633,93 @@ fn strings_read_back_as_they_were() {
     }
 }
 
+const FLOW: &str = "is written in flow style";
+const MARK: &str = "an anchor, alias, merge key or tag is used here";
+
+/// Texts, the line that is at fault, and why.
+const REFUSED: &[(&str, Option<usize>, &str)] = &[
+    ("{\"contexts\": [{\"name\": \"a\"}]}", Some(1), FLOW),
+    ("# c\n{kind: Config}", Some(2), FLOW),
+    ("kind: x\ncontexts: [{name: a}]", Some(2), FLOW),
+    ("contexts:\n- {name: a}", Some(2), FLOW),
+    ("contexts:\n- name: a\n  dex: {x: y}", Some(3), FLOW),
+    (
+        "contexts:\n- name: a\n  dex: [y]",
+        None,
+        "`dex` is not a mapping",
+    ),
+    (
+        "contexts:\n- name: a\n  dex: y",
+        None,
+        "`dex` is not a mapping",
+    ),
+    ("contexts: {a: b}", None, "`contexts` is not a list"),
+    ("- contexts", None, "the file is not a mapping"),
+    ("contexts: &x\n- name: a", Some(2), MARK),
+    ("contexts:\n- &x\n  name: a", Some(3), MARK),
+    ("contexts:\n- &x name: a", Some(2), MARK),
+    ("contexts:\n- name: a\n  &xxx dex:\n    y: z", Some(2), MARK),
+    ("contexts:\n- name: a\n  dex: &x\n    y: z", Some(4), MARK),
+    (
+        "contexts:\n- name: a\n  dex:\n    username: &x u",
+        Some(4),
+        MARK,
+    ),
+    (
+        "contexts:\n- name: a\n  dex:\n    username: !!str u",
+        Some(4),
+        MARK,
+    ),
+    ("contexts:\n- name: !!str a", Some(2), MARK),
+    (
+        "x: &x {y: z}\ncontexts:\n- name: a\n  dex: *x",
+        Some(4),
+        MARK,
+    ),
+    (
+        "x: &x {y: z}\ncontexts:\n- name: a\n  dex:\n    <<: *x",
+        Some(5),
+        MARK,
+    ),
+    ("x: &x {name: a}\ncontexts:\n- *x", Some(3), MARK),
+    ("x: &x {name: a}\ncontexts:\n- <<: *x", Some(3), MARK),
+    ("x: &x {y: z}\n<<: *x\ncontexts:\n", Some(1), MARK),
+    (
+        "contexts:\n- name: a\n- name: a\n",
+        Some(3),
+        "a second context has the same name",
+    ),
+    (
+        "contexts:\n-\tname: a",
+        Some(2),
+        "a line is indented with a tab",
+    ),
+    (
+        "kind: Config\rcontexts: []",
+        Some(1),
+        "a line ends with a bare carriage return",
+    ),
+    (
+        "kind: Config\n---\nkind: Config",
+        Some(2),
+        "the file holds more than one document",
+    ),
+    (
+        "kind: Config\nkind: Config",
+        Some(2),
+        "the file is not valid YAML",
+    ),
+    (
+        "kind: Config\n  x: y",
+        Some(2),
+        "the file is not valid YAML",
+    ),
+    ("? kind\n: Config", Some(1), "a key is written with `?`"),
+];
+
 #[test]
 fn what_cannot_be_edited_is_refused_with_lines_to_paste() {
-    let flow = "is written in flow style";
-    let mark = "an anchor, alias, merge key or tag is used here";
-    let cases = [
-        ("{\"contexts\": [{\"name\": \"a\"}]}", Some(1), flow),
-        ("# c\n{kind: Config}", Some(2), flow),
-        ("kind: x\ncontexts: [{name: a}]", Some(2), flow),
-        ("contexts:\n- {name: a}", Some(2), flow),
-        ("contexts:\n- name: a\n  dex: {x: y}", Some(3), flow),
-        (
-            "contexts:\n- name: a\n  dex: [y]",
-            None,
-            "`dex` is not a mapping",
-        ),
-        (
-            "contexts:\n- name: a\n  dex: y",
-            None,
-            "`dex` is not a mapping",
-        ),
-        ("contexts: {a: b}", None, "`contexts` is not a list"),
-        ("- contexts", None, "the file is not a mapping"),
-        ("contexts: &x\n- name: a", Some(2), mark),
-        ("contexts:\n- &x\n  name: a", Some(3), mark),
-        ("contexts:\n- &x name: a", Some(2), mark),
-        ("contexts:\n- name: a\n  dex: &x\n    y: z", Some(4), mark),
-        (
-            "contexts:\n- name: a\n  dex:\n    username: &x u",
-            Some(4),
-            mark,
-        ),
-        (
-            "contexts:\n- name: a\n  dex:\n    username: !!str u",
-            Some(4),
-            mark,
-        ),
-        ("contexts:\n- name: !!str a", Some(2), mark),
-        (
-            "x: &x {y: z}\ncontexts:\n- name: a\n  dex: *x",
-            Some(4),
-            mark,
-        ),
-        (
-            "x: &x {y: z}\ncontexts:\n- name: a\n  dex:\n    <<: *x",
-            Some(5),
-            mark,
-        ),
-        ("x: &x {name: a}\ncontexts:\n- *x", Some(3), mark),
-        ("x: &x {name: a}\ncontexts:\n- <<: *x", Some(3), mark),
-        ("x: &x {y: z}\n<<: *x\ncontexts:\n", Some(1), mark),
-        (
-            "contexts:\n- name: a\n- name: a\n",
-            Some(3),
-            "a second context has the same name",
-        ),
-        (
-            "contexts:\n-\tname: a",
-            Some(2),
-            "a line is indented with a tab",
-        ),
-        (
-            "kind: Config\rcontexts: []",
-            Some(1),
-            "a line ends with a bare carriage return",
-        ),
-        (
-            "kind: Config\n---\nkind: Config",
-            Some(2),
-            "the file holds more than one document",
-        ),
-        (
-            "kind: Config\nkind: Config",
-            Some(2),
-            "the file is not valid YAML",
-        ),
-        (
-            "kind: Config\n  x: y",
-            Some(2),
-            "the file is not valid YAML",
-        ),
-        ("? kind\n: Config", Some(1), "a key is written with `?`"),
-    ];
-    for (text, line, reason) in cases {
+    for &(text, line, reason) in REFUSED {
         let refusal = refused(text, set("a", &["dex", "username"], &json!("u: v")));
         assert!(
             refusal.reason.contains(reason) && refusal.line == line,
@@ -838,14 +774,14 @@ fn the_check_stops_an_edit_that_would_change_more() {
 fn edits_are_all_or_none() {
     let one = json!(1);
     let edits = [
-        set("a", &["x"], &one),
+        set("a", &["aa"], &one),
         Edit::CurrentContext(Some("a")),
         set("a", &["dex", "x"], &one),
     ];
     let refusal = apply("contexts:\n- name: a\n  dex: {y: 1}\n", &edits).unwrap_err();
     assert_eq!(
         refusal.paste,
-        "current-context: a\ncontexts:\n  - name: a\n    dex:\n      x: 1\n    x: 1\n"
+        "current-context: a\ncontexts:\n  - name: a\n    aa: 1\n    dex:\n      x: 1\n"
     );
 }
 

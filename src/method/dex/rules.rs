@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Slug};
 use crate::http::shown;
 
 /// What has been seen on the way so far.
-pub struct Walked {
+pub(super) struct Walked {
     wanted_connector: Option<String>,
     requests: Vec<AuthorizationRequest>,
     connector: Option<String>,
@@ -41,7 +41,7 @@ enum Place {
 
 impl Walked {
     /// Starts a walk; `wanted_connector` is the configured one.
-    pub fn new(wanted_connector: Option<&str>) -> Self {
+    pub(super) fn new(wanted_connector: Option<&str>) -> Self {
         Self {
             wanted_connector: wanted_connector.map(str::to_owned),
             requests: Vec::new(),
@@ -53,7 +53,7 @@ impl Walked {
 
     /// Takes note of a redirect about to be followed as request number `hop`; refuses to leave Dex's pages for a
     /// foreign login before the form was reached.
-    pub fn step(&mut self, url: &Url, hop: u32) -> Result<()> {
+    pub(super) fn step(&mut self, url: &Url, hop: u32) -> Result<()> {
         if self.has_posted {
             if self.callback_hop.is_none() && self.is_callback(url) {
                 self.callback_hop = Some(hop);
@@ -79,27 +79,27 @@ impl Walked {
     }
 
     /// Takes note that the form was sent: from here on redirects lead back.
-    pub fn posted(&mut self) {
+    pub(super) fn posted(&mut self) {
         self.has_posted = true;
     }
 
     /// Tells whether the endpoint has asked for a login.
-    pub fn met_authorization_request(&self) -> bool {
+    pub(super) fn met_authorization_request(&self) -> bool {
         !self.requests.is_empty()
     }
 
     /// Gives the number of the request to the relying party's callback, once that was made.
-    pub fn callback_hop(&self) -> Option<u32> {
+    pub(super) fn callback_hop(&self) -> Option<u32> {
         self.callback_hop
     }
 
     /// Tells whether a URL is the list of Dex's connectors.
-    pub fn is_connector_list(&self, url: &Url) -> bool {
+    pub(super) fn is_connector_list(&self, url: &Url) -> bool {
         self.place(url) == Some(Place::Connectors)
     }
 
     /// Gives the id of the connector that a URL belongs to.
-    pub fn connector_of(&self, url: &Url) -> Option<String> {
+    pub(super) fn connector_of(&self, url: &Url) -> Option<String> {
         match self.place(url)? {
             Place::Connector(id) | Place::LoginForm(id) => Some(id),
             Place::Connectors => None,
@@ -107,7 +107,7 @@ impl Walked {
     }
 
     /// Tells whether a URL is the form of one of Dex's connectors.
-    pub fn is_login_form(&self, url: &Url) -> bool {
+    pub(super) fn is_login_form(&self, url: &Url) -> bool {
         matches!(self.place(url), Some(Place::LoginForm(_)))
     }
 
@@ -170,7 +170,7 @@ impl AuthorizationRequest {
 }
 
 /// Checks that the password may be posted from the form at `page` to `action`.
-pub fn may_post(
+pub(super) fn may_post(
     walked: &Walked,
     context: &Context,
     dex: &Dex,
@@ -208,7 +208,7 @@ pub fn may_post(
 }
 
 /// Checks that nobody on the way can read what is sent to a URL, or that the context allows it.
-pub fn safe_way(url: &Url, context: &Context) -> Result<()> {
+pub(super) fn safe_way(url: &Url, context: &Context) -> Result<()> {
     if is_private_way(url) || context.connection.allow_insecure_http {
         return Ok(());
     }

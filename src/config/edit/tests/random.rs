@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{Edit, apply, read};
 
 const NAMES: [&str; 4] = ["a", "team/b", "ü: #1", "123"];
-const FILES: u64 = 20000;
-const EDITS: usize = 14;
+const FILES: u64 = 100;
+const EDITS: usize = 10;
 
 /// A small generator of numbers (`SplitMix64`), the same ones in every run.
 struct Random(u64);
@@ -42,7 +42,7 @@ struct Writer<'r> {
 
 impl Writer<'_> {
     fn line(&mut self, column: usize, text: &str) {
-        self.text += &format!("{}{text}\n", " ".repeat(column));
+        self.text.extend([&*" ".repeat(column), text, "\n"]);
     }
 
     fn comment(&mut self, owner: &str) -> String {
@@ -64,12 +64,14 @@ impl Writer<'_> {
 
     /// Writes a key with a value that fits on its line, perhaps with a comment.
     fn entry(&mut self, column: usize, parent: &str, key: &str, value: &str) {
-        let aside = match self.random.chance(30) {
-            true => format!("  {}", self.comment(&format!("{parent}{key}"))),
-            false => String::new(),
+        let owner = format!("{parent}{key}");
+        let aside = if self.random.chance(30) {
+            self.comment(&owner)
+        } else {
+            String::new()
         };
         let quote = self.random.pick(&["", "", "\"", "'"]);
-        self.line(column, &format!("{quote}{key}{quote}: {value}{aside}"));
+        self.line(column, &format!("{quote}{key}{quote}: {value}  {aside}"));
     }
 
     fn scalar(&mut self, column: usize, parent: &str, key: &str) {
@@ -101,7 +103,7 @@ impl Writer<'_> {
             self.pause(column, parent);
             match *key {
                 "dex" | "gcp" => {
-                    self.mapping(column, parent, key, &["username", "password", "connector"])
+                    self.mapping(column, parent, key, &["username", "password", "connector"]);
                 }
                 "password" => match self.random.below(3) {
                     0 => self.mapping(column, parent, key, &["env"]),
@@ -301,8 +303,71 @@ fn comments_stay_and_the_check_never_fires() {
             }
         }
     }
-    eprintln!("{applied} {refused}");
     assert!(applied > refused, "{applied} applied, {refused} refused");
+}
+
+#[test]
+fn broken_and_odd_texts_are_refused_or_edited() {
+    for seed in 0..FILES {
+        let mut random = Random(seed);
+        let mut text = if random.chance(50) {
+            file(&mut random)
+        } else {
+            super::SAMPLE.to_owned()
+        };
+        for _ in 0..=random.below(4) {
+            let places: Vec<usize> = (0..=text.len())
+                .filter(|at| text.is_char_boundary(*at))
+                .collect();
+            let at = random.below(places.len() - 1);
+            let odd = [
+                "", "\n", "\r", "\t", " ", "- ", "? ", ": ", "#", "&x ", "*x", "!t ", "| ", ">+",
+                "é", "{", "]", "'", "\"", "---\n", "...", "<<: *x\n", "\u{feff}", "\u{a0}",
+                "\u{2028}",
+            ];
+            let end = if random.chance(50) {
+                places[at]
+            } else {
+                places[at + 1]
+            };
+            text.replace_range(places[at]..end, random.pick(&odd));
+        }
+        let name = random.pick(&["team-a", "pod", "a", "123"]);
+        let edits = [
+            Edit::CurrentContext(Some("x")),
+            Edit::CurrentContext(None),
+            Edit::Set {
+                context: name,
+                path: &["dex", "username"],
+                value: &json!("x"),
+            },
+            Edit::Set {
+                context: name,
+                path: &["dex"],
+                value: &json!({"x": [1]}),
+            },
+            Edit::Set {
+                context: "new",
+                path: &["x"],
+                value: &json!({}),
+            },
+            Edit::Unset {
+                context: name,
+                path: &["name"],
+            },
+            Edit::Unset {
+                context: name,
+                path: &["dex", "password"],
+            },
+            Edit::DeleteContext(name),
+        ];
+        for edit in edits {
+            // Whatever the text: an answer that reads as it should, or none.
+            if let Ok(after) = apply(&text, &[edit]) {
+                assert_eq!(apply(&after, &[edit]), Ok(after), "{edit:?}\n{text}");
+            }
+        }
+    }
 }
 
 fn assert_comments_stay(before: &str, after: &str, edit: &Edit<'_>) {
@@ -320,13 +385,15 @@ fn assert_comments_stay(before: &str, after: &str, edit: &Edit<'_>) {
             !owner.starts_with(&below) && (own_line_stays || *owner != touched)
         });
         // The lines of the key and of what it is in may change before the comment.
-        let lines =
-            kept.map(
-                |(owner, line)| match touched.starts_with(owner) || owner == "contexts" {
-                    true => line[line.find("#@").unwrap()..].to_owned(),
-                    false => line.to_owned(),
-                },
-            );
+        let lines = kept.map(|(owner, line)| {
+            let may_change = touched.starts_with(owner) || owner == "contexts";
+            line[if may_change {
+                line.find("#@").unwrap()
+            } else {
+                0
+            }..]
+                .to_owned()
+        });
         lines.collect()
     };
     assert_eq!(

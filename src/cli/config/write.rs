@@ -1,0 +1,257 @@
+//! Writes contexts: from the options of `set-context`, or from what a login used and found.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{absolute, check, load, path, read_text};
+use crate::cli::Setting;
+use crate::cli::options::TargetOptions;
+use crate::config::context::{Context, Method, StoreChoice};
+use crate::config::edit::{self, Edit};
+use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::error::{Error, Result, Slug};
+use crate::store::private_file::write_private_durably;
+
+/// The path of a key inside a context.
+type Key = &'static [&'static str];
+
+/// The blocks that name a method; a context has at most one.
+const METHODS: [Key; 3] = [&["dex"], &["token-file"], &["none"]];
+
+/// What is to be written into a context.
+#[derive(Default)]
+struct Writing {
+    method: Option<Key>,
+    values: Vec<(Key, Value)>,
+}
+
+impl Writing {
+    fn text(&mut self, key: Key, value: Option<&str>) {
+        self.values.extend(value.map(|value| (key, json!(value))));
+    }
+
+    fn file(&mut self, key: Key, value: Option<&PathBuf>) {
+        self.text(key, absolute(value).as_deref());
+    }
+
+    fn flag(&mut self, key: Key, value: Option<bool>) {
+        self.values.extend(value.map(|value| (key, json!(value))));
+    }
+
+    fn method(&mut self, name: &str) -> Result<()> {
+        let block = METHODS.into_iter().find(|block| block[0] == name);
+        self.method = Some(block.ok_or_else(|| {
+            Error::new(Slug::ConfigInvalid, format!("there is no method {name:?}"))
+                .hint("the methods are dex, token-file and none")
+        })?);
+        Ok(())
+    }
+
+    /// A value that names its block's method implies it; values of two methods contradict each other.
+    fn imply_method(&mut self) -> Result<()> {
+        for block in METHODS {
+            let is_used = self.values.iter().any(|(key, _)| key[0] == block[0]);
+            match self.method {
+                None if is_used => self.method = Some(block),
+                Some(method) if is_used && method != block => {
+                    let what = format!(
+                        "the options belong to the methods {} and {}",
+                        method[0], block[0]
+                    );
+                    return Err(Error::new(Slug::Usage, what));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the options of the command line; those of the environment are for runs, not for the file.
+pub(super) fn set_context(
+    setting: &Setting<'_, '_>,
+    name: &str,
+    target: &TargetOptions,
+) -> Result<()> {
+    let mut writing = Writing::default();
+    if let Some(method) = &target.method {
+        writing.method(method)?;
+    }
+    writing.text(&["endpoint"], target.endpoint.as_deref());
+    writing.text(&["namespace"], target.namespace.as_deref());
+    writing.text(&["store"], target.store.as_deref());
+    writing.text(&["proxy-url"], target.proxy_url.as_deref());
+    writing.file(
+        &["certificate-authority"],
+        target.certificate_authority.as_ref(),
+    );
+    writing.flag(
+        &["insecure-skip-tls-verify"],
+        target.insecure_skip_tls_verify,
+    );
+    writing.flag(&["allow-insecure-http"], target.allow_insecure_http);
+    writing.text(&["dex", "username"], target.username.as_deref());
+    if let Some(file) = absolute(target.password_file.as_ref()) {
+        writing
+            .values
+            .push((&["dex", "password"], json!({ "file": file })));
+    }
+    writing.text(&["dex", "connector"], target.connector.as_deref());
+    writing.file(&["token-file", "path"], target.token_file.as_ref());
+    writing.text(&["token-file", "audience"], target.audience.as_deref());
+    writing.imply_method()?;
+
+    let is_new = write(setting, name, &writing)?;
+    let verb = if is_new { "Wrote" } else { "Changed" };
+    setting.tell(&format!(
+        "{verb} the context {name} in {}.",
+        path(setting)?.display()
+    ));
+    Ok(())
+}
+
+/// Writes what a login used and found as a context.
+pub(in crate::cli) fn save_context(
+    setting: &Setting<'_, '_>,
+    name: &str,
+    context: &Context,
+    method: &str,
+    username: Option<&str>,
+    password_saved: bool,
+) -> Result<()> {
+    let connection = &context.connection;
+    let mut writing = Writing::default();
+    writing.method(method)?;
+    let endpoint = context.endpoint.as_ref().map(ToString::to_string);
+    writing.text(&["endpoint"], endpoint.as_deref());
+    writing.text(&["namespace"], context.namespace.as_deref());
+    let store = Some(context.store).filter(|store| *store != StoreChoice::Auto);
+    writing.text(&["store"], store.map(StoreChoice::name));
+    writing.text(
+        &["proxy-url"],
+        connection.proxy_url.as_ref().map(url::Url::as_str),
+    );
+    writing.file(
+        &["certificate-authority"],
+        connection.certificate_authority.as_ref(),
+    );
+    writing.flag(
+        &["insecure-skip-tls-verify"],
+        connection.insecure_skip_tls_verify.then_some(true),
+    );
+    writing.flag(
+        &["allow-insecure-http"],
+        connection.allow_insecure_http.then_some(true),
+    );
+    if let Method::TokenFile(file) = &context.method {
+        writing.file(&["token-file", "path"], Some(&file.path));
+        writing.text(&["token-file", "audience"], file.audience.as_deref());
+    }
+    if let Some(dex) = context.method.dex().filter(|_| method == "dex") {
+        writing.text(&["dex", "username"], username);
+        writing.text(&["dex", "connector"], dex.connector.as_deref());
+        if password_saved {
+            writing
+                .values
+                .push((&["dex", "password"], json!({ "keyring": true })));
+        }
+    }
+    write(setting, name, &writing)?;
+    setting.tell(&format!(
+        "Wrote the context {name} to {}.",
+        path(setting)?.display()
+    ));
+    Ok(())
+}
+
+/// Writes into a context, which becomes the current one where it is the first; tells whether it is new.
+fn write(setting: &Setting<'_, '_>, name: &str, writing: &Writing) -> Result<bool> {
+    let file = load(setting)?;
+    let entry = file.as_ref().and_then(|file| file.context(name));
+    let has_block = |block: Key| entry.is_some_and(|entry| has(entry, block));
+    let (name_value, empty_block) = (json!(name), json!({}));
+
+    let mut edits = vec![Edit::Set {
+        context: name,
+        path: &["name"],
+        value: &name_value,
+    }];
+    if let Some(method) = writing.method {
+        let others = METHODS
+            .into_iter()
+            .filter(|block| *block != method && has_block(block));
+        edits.extend(others.map(|path| Edit::Unset {
+            context: name,
+            path,
+        }));
+        let is_filled =
+            has_block(method) || writing.values.iter().any(|(key, _)| key[0] == method[0]);
+        if !is_filled {
+            edits.push(Edit::Set {
+                context: name,
+                path: method,
+                value: &empty_block,
+            });
+        }
+    }
+    edits.extend(writing.values.iter().map(|(path, value)| Edit::Set {
+        context: name,
+        path,
+        value,
+    }));
+    if file
+        .as_ref()
+        .is_none_or(|file| file.config.contexts().is_empty())
+    {
+        edits.push(Edit::CurrentContext(Some(name)));
+    }
+    change(setting, &edits)?;
+    Ok(entry.is_none())
+}
+
+fn has(entry: &ContextEntry, block: Key) -> bool {
+    match block[0] {
+        "dex" => entry.dex.is_some(),
+        "token-file" => entry.token_file.is_some(),
+        _ => entry.none.is_some(),
+    }
+}
+
+/// Applies edits to the file: all or none, checked before the file is replaced.
+pub(super) fn change(setting: &Setting<'_, '_>, edits: &[Edit<'_>]) -> Result<()> {
+    let path = path(setting)?;
+    let before = if path.exists() {
+        read_text(&path)?
+    } else {
+        String::new()
+    };
+    let after = edit::apply(&before, edits).map_err(|refusal| not_editable(&path, &refusal))?;
+    let config = file::parse(&path, &after)?;
+    check(
+        &ConfigFile {
+            path: path.clone(),
+            config,
+        },
+        setting,
+    )?;
+    write_private_durably(&path, after.as_bytes()).map_err(|error| {
+        let what = format!("cannot write {}; it is as it was", path.display());
+        Error::new(Slug::ConfigWriteFailed, what).because(error)
+    })
+}
+
+fn not_editable(path: &Path, refusal: &edit::NotEditable) -> Error {
+    let error = Error::new(
+        Slug::ConfigNotEditable,
+        format!("{} is not edited", path.display()),
+    );
+    let error = error.because(refusal);
+    if refusal.paste.is_empty() {
+        return error.hint("make the change by hand");
+    }
+    error.hint(format!(
+        "paste these lines where they belong:\n{}",
+        refusal.paste
+    ))
+}
