@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{Secret, exposed};
 
-/// Ends further away than this are cut to it: some servers write nanoseconds where seconds belong.
-const LONGEST_LIFE: TimeDelta = TimeDelta::days(400);
+/// Ends further away than this are cut to it, as browsers do (RFC 6265bis section 5.5): some servers write nanoseconds
+/// where seconds belong.
+pub const LONGEST_LIFE: TimeDelta = TimeDelta::days(400);
 /// The life of a credential whose end nothing tells.
 const ASSUMED_LIFE: TimeDelta = TimeDelta::hours(1);
 
@@ -117,15 +118,13 @@ impl Credential {
             .min_by_key(|end| end.at)
             .unwrap_or(assumed);
         let expires_at = to_the_second(end.at.min(issued_at + LONGEST_LIFE));
-        let margin = ((expires_at - issued_at) / 20)
-            .min(TimeDelta::seconds(60))
-            .max(TimeDelta::zero());
+        let margin = TimeDelta::seconds(((expires_at - issued_at).num_seconds() / 20).clamp(0, 60));
         Self {
             material,
             principal,
             issued_at,
             expires_at,
-            told_end: to_the_second(expires_at - margin),
+            told_end: expires_at - margin,
             expiry_source: end.source,
         }
     }

@@ -11,6 +11,8 @@ use crate::endpoint::is_loopback;
 use crate::error::{Error, Slug};
 use crate::http::{in_words, shown};
 
+const IS_IT_HTTPS: &str = "check that the server speaks https on that port, and not plain http";
+
 /// Turns the HTTP library's error into ours; `left` is what was left of the login's time when the request began.
 pub(super) fn explained(
     error: reqwest::Error,
@@ -48,6 +50,11 @@ pub(super) fn explained(
     }
     let failure =
         Error::new(Slug::Unreachable, format!("no answer from {place}")).because_of(&error);
+    let broke_off_tls =
+        |layer: &&(dyn StdError + 'static)| layer.to_string().contains("tls handshake eof");
+    if chain(&error).iter().any(broke_off_tls) {
+        return failure.hint(IS_IT_HTTPS);
+    }
     if is_loopback(url)
         && chain(&error)
             .iter()
@@ -108,7 +115,7 @@ fn tls_failure(error: &rustls::Error, place: &str) -> Error {
         }
         other => Error::new(Slug::Unreachable, format!("no TLS connection to {place}"))
             .because(other)
-            .hint("check that the server speaks https on that port, and not plain http"),
+            .hint(IS_IT_HTTPS),
     }
 }
 

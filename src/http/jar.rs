@@ -7,7 +7,7 @@ use cookie_store::{CookieStore, RawCookie};
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use url::Url;
 
-use crate::credential::{Cookie, ExpirySource, KnownEnd};
+use crate::credential::{Cookie, ExpirySource, KnownEnd, LONGEST_LIFE, to_the_second};
 use crate::secret::Secret;
 
 /// A cookie's identity (RFC 6265 section 5.3 step 11): domain, path, name.
@@ -103,23 +103,20 @@ fn domain(cookie: &cookie_store::Cookie<'_>) -> String {
     cookie.domain.as_cow().unwrap_or_default().into_owned()
 }
 
-/// `Max-Age` goes before `Expires` (RFC 6265 section 4.1.2.2). An end beyond what the calendar holds is no end worth
-/// keeping exactly: it is cut to the calendar's, and to 400 days later on.
+/// `Max-Age` goes before `Expires` (RFC 6265 section 4.1.2.2). An absurd end is cut before it is added to anything.
 fn end(cookie: &cookie_store::Cookie<'_>, set_at: DateTime<Utc>) -> Option<KnownEnd> {
-    if let Some(age) = cookie.max_age() {
-        let age = TimeDelta::try_seconds(age.whole_seconds()).unwrap_or(TimeDelta::MAX);
-        let at = set_at
-            .checked_add_signed(age)
-            .unwrap_or(DateTime::<Utc>::MAX_UTC);
-        return Some(KnownEnd {
-            at,
-            source: ExpirySource::MaxAge,
-        });
-    }
-    let at = cookie.expires_datetime()?;
+    let (life, source) = match (cookie.max_age(), cookie.expires_datetime()) {
+        (Some(age), _) => (age.whole_seconds(), ExpirySource::MaxAge),
+        (None, Some(at)) => (
+            at.unix_timestamp().saturating_sub(set_at.timestamp()),
+            ExpirySource::Expires,
+        ),
+        (None, None) => return None,
+    };
+    let life = TimeDelta::seconds(life.clamp(0, LONGEST_LIFE.num_seconds()));
     Some(KnownEnd {
-        at: DateTime::from_timestamp(at.unix_timestamp(), 0)?,
-        source: ExpirySource::Expires,
+        at: to_the_second(set_at) + life,
+        source,
     })
 }
 
@@ -191,8 +188,9 @@ mod tests {
             &[(1, "authservice_session=x; Path=/; Max-Age=1200000000000")],
         );
         let (cookies, end) = jar.session(&Url::parse("https://kf.example.com/").unwrap(), 1);
-        assert_eq!(cookies.len(), 1);
-        assert!(end.unwrap().at > Utc::now() + TimeDelta::days(10_000));
+        assert_eq!(cookies[0].expires, end.map(|end| end.at));
+        let life = end.unwrap().at - Utc::now();
+        assert!(life > TimeDelta::days(399) && life <= TimeDelta::days(400));
     }
 
     #[test]

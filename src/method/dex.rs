@@ -197,6 +197,7 @@ impl Login<'_> {
         if ids.is_empty() {
             return Ok(page);
         }
+        let listed = fit_to_show(&ids.join(", "), None);
         let wanted = match (self.dex.connector.as_deref(), ids.as_slice()) {
             (Some(wanted), _) => wanted,
             (None, [only]) => only,
@@ -205,8 +206,7 @@ impl Login<'_> {
         match offered.iter().find(|(id, _)| id == wanted) {
             Some((_, url)) => {
                 self.http.say(format_args!(
-                    "Dex offers the connectors {}; taking {wanted}",
-                    ids.join(", ")
+                    "Dex offers the connectors {listed}; taking {wanted:?}"
                 ));
                 walked.step(url, page.hop + 1)?;
                 self.open(&url.clone(), walked)
@@ -214,9 +214,8 @@ impl Login<'_> {
             None => Err(Error::new(
                 Slug::ConnectorUnknown,
                 format!(
-                    "Dex at {} offers the connectors {}, and not {wanted:?}",
-                    shown(&page.url),
-                    ids.join(", ")
+                    "Dex at {} offers the connectors {listed}, and not {wanted:?}",
+                    shown(&page.url)
                 ),
             )),
         }

@@ -41,7 +41,9 @@ pub fn prove(http: &Http<'_>, endpoint: &Endpoint, headers: &[(String, Secret)])
             match status {
                 200..=299 => match json(&mut page)? {
                     Some(answer) => return Ok(Proof::Proven(base, answer)),
-                    None => html_at = Some(url),
+                    None => {
+                        html_at.get_or_insert(url);
+                    }
                 },
                 300..=399 | 401 | 403 => return Err(not_accepted(&page)),
                 500..=599 => {

@@ -81,7 +81,7 @@ impl PageText {
             .find(|words| !words.is_empty())
     }
 
-    /// Gives what the page says to people: its heading and first paragraph, else its title.
+    /// Gives what the page says to people: its heading and its reason or first paragraph, else its title.
     pub fn words(&self) -> String {
         let first = |selector: &str| {
             self.select(selector)
@@ -89,8 +89,10 @@ impl PageText {
                 .find(|words| !words.is_empty())
         };
         let heading = first("h1, h2, .theme-heading");
-        match (heading, first("p")) {
-            (Some(heading), Some(paragraph)) => format!("{heading}: {paragraph}"),
+        // oauth2-proxy folds its reason away beneath a paragraph that says "More Info".
+        let reason = first("#more-info .content").or_else(|| first("p"));
+        match (heading, reason) {
+            (Some(heading), Some(reason)) => format!("{heading}: {reason}"),
             (Some(words), None) | (None, Some(words)) => words,
             (None, None) => first("title").or_else(|| first("body")).unwrap_or_default(),
         }
@@ -240,20 +242,40 @@ fn words_of(element: ElementRef<'_>) -> String {
     text.join(" ")
 }
 
-/// Makes a server's words fit to be shown: without control characters, cut, and withheld where they repeat a secret
-/// that was sent.
+/// Makes a server's words fit to be shown to people: cut, on one line of visible characters, and withheld where they
+/// repeat what was sent, in whatever spelling.
 pub fn fit_to_show(words: &str, sent: Option<&Secret>) -> String {
-    let repeats =
-        sent.is_some_and(|secret| !secret.expose().is_empty() && words.contains(secret.expose()));
-    if repeats {
+    let visible: String = words.chars().filter(|c| is_visible(*c)).collect();
+    if sent.is_some_and(|secret| repeats(&visible, secret.expose())) {
         return "(withheld, as it repeats what was sent)".to_owned();
     }
-    let visible: String = words.chars().filter(|c| !c.is_control()).collect();
     if visible.chars().count() <= MOST_WORDS {
         return visible;
     }
     let cut: String = visible.chars().take(MOST_WORDS).collect();
     format!("{cut}…")
+}
+
+/// Tells whether a terminal shows a character as itself: no control character, nothing that turns the writing
+/// direction, ends the line or takes no room.
+fn is_visible(c: char) -> bool {
+    let is_format = matches!(
+        c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    );
+    !c.is_control() && !is_format
+}
+
+/// Tells whether words repeat a secret as it is, with other blanks, or encoded as in a URL or form.
+fn repeats(words: &str, secret: &str) -> bool {
+    let packed = |text: &str| -> String {
+        let visible = text.chars().filter(|c| is_visible(*c));
+        visible.filter(|c| !c.is_whitespace()).collect()
+    };
+    let secret = packed(secret);
+    let spaced = words.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
+    !secret.is_empty() && (packed(words).contains(&secret) || packed(&decoded).contains(&secret))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::config::context::{Context, Dex};
 use crate::endpoint::{Endpoint, Origin, is_private_way};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
+use crate::method::dex::page::fit_to_show;
 
 /// What has been seen on the way so far.
 pub(super) struct Walked {
@@ -118,11 +119,12 @@ impl Walked {
             .as_ref()
             .filter(|wanted| **wanted != id)
         {
+            let offered = fit_to_show(&id, None);
             return Err(Error::new(
                 Slug::ConnectorUnknown,
-                format!("Dex went straight to its connector {id:?}, not to {wanted:?}: it offers {id} only"),
+                format!("Dex went straight to its connector {id:?}, not to {wanted:?}: it offers {offered} only"),
             )
-            .hint(format!("leave --connector out, or say --connector {id}")));
+            .hint(format!("leave --connector out, or say --connector {offered}")));
         }
         self.connector = Some(id);
         Ok(())

@@ -1,0 +1,264 @@
+//! Holds the contract in `protocol/` and the code together: what the binary prints is what the schemas, the READMEs
+//! and the table of errors say.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use support::front_door::{FrontDoor, Options, PASSWORD, USER};
+use support::http::Server;
+use support::kfp_api;
+use support::sandbox::Sandbox;
+
+#[test]
+fn a_document_of_each_type_follows_the_schema_to_the_letter() {
+    let schema = closed(read_json("protocol/document.schema.json"));
+    let door = FrontDoor::start(Options::default());
+    let standalone = Server::start(kfp_api::standalone);
+    let sandbox = Sandbox::new();
+    let token = sandbox.file(
+        "token",
+        &kfp_api::service_account_token("pipelines.kubeflow.org", 3600),
+    );
+    sandbox.file("ca.pem", support::http::TestCa::generate().pem());
+    sandbox.config(&format!(
+        "apiVersion: kfp-credential/v1\n\
+         kind: Config\n\
+         contexts:\n\
+         - name: cookie\n\
+         \x20 endpoint: {}\n\
+         \x20 namespace: team-a\n\
+         \x20 headers: {{ X-Team: a }}\n\
+         \x20 certificate-authority: ../../ca.pem\n\
+         \x20 insecure-skip-tls-verify: true\n\
+         \x20 dex: {{ username: {USER}, password: {{ env: PW }} }}\n\
+         - name: bearer\n\
+         \x20 endpoint: https://kubeflow.example.com/pipeline\n\
+         \x20 proxy-url: http://user:secret@proxy.example.com:3128\n\
+         \x20 tls-server-name: other.example.com\n\
+         \x20 certificate-authority-data: QQ==\n\
+         \x20 token-file: {{ path: {} }}\n\
+         - name: none\n\
+         \x20 endpoint: {}\n\
+         \x20 none: {{}}\n",
+        door.endpoint(),
+        token.display(),
+        standalone.origin(),
+    ));
+    for context in ["cookie", "bearer", "none"] {
+        let run = sandbox
+            .command(&["get", "--context", context])
+            .env("PW", PASSWORD)
+            .run();
+        let document = run.assert_success().json();
+        assert_valid(&schema, &document, context);
+        assert_eq!(document["status"]["kfp"]["type"], context);
+        assert!(
+            !document.to_string().contains("secret"),
+            "the proxy's password is in the document"
+        );
+    }
+}
+
+#[test]
+fn every_json_block_of_the_readmes_is_a_valid_document() {
+    let full = closed(read_json("protocol/document.schema.json"));
+    let mut count = 0;
+    for readme in ["README.md", "protocol/README.md"] {
+        for block in fenced(&read(readme), "json") {
+            let document: Value = serde_json::from_str(&block)
+                .unwrap_or_else(|error| panic!("{readme}: {error}\n{block}"));
+            if document["status"].get("kfp").is_some() {
+                assert_valid(&full, &document, readme);
+            } else {
+                let status = document["status"].as_object().unwrap();
+                assert!(
+                    status.keys().eq(["expirationTimestamp", "token"]),
+                    "{readme}: no plain ExecCredential: {block}"
+                );
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(count, 3);
+}
+
+#[test]
+fn every_configuration_of_the_readme_is_accepted_by_schema_and_program() {
+    let schema = compiled(&read_json("protocol/config.schema.json"));
+    let blocks = fenced(&read("README.md"), "yaml");
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let value: Value = serde_saphyr::from_str(&block).unwrap();
+        assert!(schema.is_valid(&value), "{block}");
+        let sandbox = Sandbox::new();
+        sandbox.config(&block);
+        sandbox.run(&["config", "validate"]).assert_success();
+    }
+}
+
+#[test]
+fn schema_and_program_agree_on_configurations() {
+    let schema = compiled(&read_json("protocol/config.schema.json"));
+    let with = |context: &str| {
+        format!("apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n- {context}\n")
+    };
+    let good = [
+        "{ name: a }",
+        "{ name: a, endpoint: 'https://h/pipeline', namespace: team, store: keyring, session-lifetime: 8h }",
+        "{ name: a, header: proxy-authorization, certificate-authority: ca.pem, certificate-authority-data: QQ== }",
+        "{ name: a, insecure-skip-tls-verify: true, tls-server-name: h, proxy-url: 'socks5h://p:1', allow-insecure-http: false }",
+        "{ name: a, headers: { X-A: text, X-N: 1, X-E: { env: NAME }, X-C: { command: [p, q] } }, servers: ['https://h:6443'] }",
+        "{ name: a, dex: { username: u, password: { keyring: true }, connector: ldap, login-origins: ['https://idp'] } }",
+        "{ name: a, token-file: {} }",
+        "{ name: a, token-file: { path: ~/t, audience: x } }",
+        "{ name: a, none: {} }",
+    ];
+    let bad = [
+        "{ endpoint: 'https://h' }",
+        "{ name: '' }",
+        "{ name: a, endpoint: 'ftp://h' }",
+        "{ name: a, endpoint: 'https://u:p@h' }",
+        "{ name: a, endpoint: 'https://h/?q' }",
+        "{ name: a, unknown: 1 }",
+        "{ name: a, store: disk }",
+        "{ name: a, session-lifetime: soon }",
+        "{ name: a, header: cookie }",
+        "{ name: a, proxy-url: 'ftp://p' }",
+        "{ name: a, servers: ['https://h/path'] }",
+        "{ name: a, dex: { password: secret } }",
+        "{ name: a, dex: { password: { env: A, file: B } } }",
+        "{ name: a, dex: { password: {} } }",
+        "{ name: a, dex: { password: { keyring: false } } }",
+        "{ name: a, dex: { passwort: { env: A } } }",
+        "{ name: a, dex: {}, none: {} }",
+        "{ name: a, dex: {}, token-file: {} }",
+        "{ name: a, none: { a: 1 } }",
+    ];
+    for (contexts, expected) in [(good.as_slice(), true), (bad.as_slice(), false)] {
+        for context in contexts {
+            let text = with(context);
+            let value: Value = serde_saphyr::from_str(&text).unwrap();
+            assert_eq!(schema.is_valid(&value), expected, "the schema on {context}");
+            let sandbox = Sandbox::new();
+            sandbox.config(&text);
+            let run = sandbox.run(&["config", "validate"]);
+            assert_eq!(
+                run.status == 0,
+                expected,
+                "the program on {context}: {}",
+                run.shown()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_key_that_the_program_reads_is_in_the_schema() {
+    let schema = read_json("protocol/config.schema.json");
+    let sandbox = Sandbox::new();
+    sandbox.config(
+        "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n- name: a\n  unknown-key: 1\n",
+    );
+    let error = sandbox.run(&["config", "validate"]).stderr;
+    let list = error
+        .lines()
+        .next()
+        .and_then(|line| line.split("expected one of ").nth(1));
+    let known: BTreeSet<String> = list.unwrap().split(", ").map(str::to_owned).collect();
+    let described: BTreeSet<String> = schema["$defs"]["context"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(known, described);
+}
+
+#[test]
+fn the_pod_of_the_volume_mounts_the_token_where_the_program_looks() {
+    let pod: Value =
+        serde_saphyr::from_str(&read("protocol/service-account-token-volume.yaml")).unwrap();
+    let container = &pod["spec"]["containers"][0];
+    let token = &pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"];
+    let mounted = Path::new(container["volumeMounts"][0]["mountPath"].as_str().unwrap())
+        .join(token["path"].as_str().unwrap());
+    assert_eq!(
+        Some(mounted.to_str().unwrap()),
+        container["env"][0]["value"].as_str()
+    );
+    assert_eq!(
+        mounted,
+        Path::new("/var/run/secrets/kubeflow/pipelines/token")
+    );
+    assert_eq!(token["audience"], "pipelines.kubeflow.org");
+}
+
+// ------------------------------------------------------------ helpers
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn read_json(path: &str) -> Value {
+    serde_json::from_str(&read(path)).unwrap()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn compiled(schema: &Value) -> jsonschema::Validator {
+    jsonschema::validator_for(schema).unwrap()
+}
+
+/// The published schema is open, as readers ignore what they do not know. What we print has nothing that it does not
+/// name.
+fn closed(mut schema: Value) -> jsonschema::Validator {
+    close(&mut schema);
+    compiled(&schema)
+}
+
+fn close(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if object.contains_key("properties")
+        && object.contains_key("type")
+        && !object.contains_key("additionalProperties")
+    {
+        object.insert("additionalProperties".into(), json!(false));
+    }
+    for key in ["properties", "$defs"] {
+        if let Some(children) = object.get_mut(key).and_then(Value::as_object_mut) {
+            children.values_mut().for_each(close);
+        }
+    }
+    if let Some(items) = object.get_mut("items") {
+        close(items);
+    }
+}
+
+fn assert_valid(schema: &jsonschema::Validator, document: &Value, what: &str) {
+    let errors: Vec<String> = schema
+        .iter_errors(document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{what}: {errors:#?}\n{document:#}");
+}
+
+fn fenced(markdown: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block: Option<String> = None;
+    for line in markdown.lines() {
+        match (&mut block, line.trim_start()) {
+            (None, start) if start == format!("```{language}") => block = Some(String::new()),
+            (Some(_), "```") => blocks.extend(block.take()),
+            (Some(text), _) => text.push_str(&format!("{line}\n")),
+            (None, _) => {}
+        }
+    }
+    blocks
+}
