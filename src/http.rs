@@ -347,12 +347,12 @@ fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap> {
     Ok(map)
 }
 
-/// Gives a limit in words.
+/// Gives a limit in words, to the second, or below that to the millisecond.
 fn in_words(limit: Duration) -> String {
     let limit = if limit >= Duration::from_secs(1) {
         Duration::from_secs(limit.as_secs())
     } else {
-        limit
+        Duration::from_millis(limit.subsec_millis().into())
     };
     humantime::format_duration(limit).to_string()
 }

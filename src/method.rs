@@ -6,13 +6,14 @@ pub mod proof;
 pub mod token_file;
 
 use chrono::{DateTime, Utc};
+use url::Url;
 
 use crate::config::Context;
 use crate::config::context::Method;
 use crate::credential::{Cookie, Credential, Material};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};
-use crate::http::Http;
+use crate::http::{Http, shown};
 use crate::secret::Secret;
 use crate::trace::Trace;
 use dex::{Outcome, Person, Session};
@@ -53,6 +54,11 @@ pub fn log_in(
             endpoint: endpoint.clone(),
             unproven: None,
         });
+    }
+    // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
+    let has_headers = !extra_headers.is_empty() && !endpoint.is_in_cluster();
+    if matches!(context.method, Method::Dex(_)) || has_headers {
+        safe_way(endpoint.url(), context)?;
     }
     let http = Http::new(context, endpoint, extra_headers, trace)?;
     match (context.method.dex(), person) {
@@ -130,4 +136,18 @@ fn open_endpoint(
         endpoint,
         unproven: None,
     })
+}
+
+/// Checks that nobody on the way can read what is sent to a URL, or that the context allows it.
+fn safe_way(url: &Url, context: &Context) -> Result<()> {
+    if is_private_way(url) || context.connection.allow_insecure_http {
+        return Ok(());
+    }
+    Err(Error::new(
+        Slug::ConfigInsecureHttp,
+        format!(
+            "{} is plain http to another machine: the password and the session could be read on the way",
+            shown(url)
+        ),
+    ))
 }

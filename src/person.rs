@@ -70,6 +70,10 @@ impl<'a> Caller<'a> {
     }
 
     fn found_password(&self, username: &str) -> Result<Secret> {
+        // A form that expired meanwhile is filled in again; nobody types, and no slow source is asked, twice.
+        if let Some((_, password)) = self.used().filter(|(name, _)| name == username) {
+            return Ok(password);
+        }
         if let Some(password) = &self.given {
             return Ok(password.clone());
         }
@@ -115,6 +119,9 @@ impl Person for Caller<'_> {
     fn username(&self) -> Result<String> {
         if let Some(username) = &self.dex.username {
             return Ok(username.clone());
+        }
+        if let Some((username, _)) = self.used() {
+            return Ok(username);
         }
         if let Some(stored) = self.stored().filter(|_| self.asking != Asking::Afresh) {
             return Ok(stored.username);

@@ -21,6 +21,7 @@ pub type Stderr = Rc<RefCell<dyn Write>>;
 pub struct Trace {
     stderr: Option<Stderr>,
     file: Option<RefCell<File>>,
+    last: RefCell<String>,
 }
 
 impl Trace {
@@ -29,11 +30,19 @@ impl Trace {
         Self {
             stderr,
             file: file.map(RefCell::new),
+            last: RefCell::default(),
         }
     }
 
-    /// Says one line.
+    /// Says one line; the same one again is not repeated.
     pub fn say(&self, words: impl Display) {
+        if self.stderr.is_none() && self.file.is_none() {
+            return;
+        }
+        let words = words.to_string();
+        if *self.last.borrow() == words {
+            return;
+        }
         if let Some(stderr) = &self.stderr {
             write_line(
                 &mut *stderr.borrow_mut(),
@@ -46,6 +55,7 @@ impl Trace {
                 format_args!("{} [{}] {words}", wire_time(Utc::now()), std::process::id()),
             );
         }
+        *self.last.borrow_mut() = words;
     }
 
     /// Stops writing to stderr: some callers merge it into stdout (fabric8), so the exec form keeps it silent.

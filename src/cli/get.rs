@@ -46,8 +46,8 @@ const EXAMPLES: &str = "\
 Examples:
   kfp-credential get --context team-a
   kfp-credential get --endpoint https://kubeflow.example.com/pipeline --username user@example.com
-  kfp-credential get -o headers | curl -H @- https://kubeflow.example.com/pipeline/apis/v2beta1/experiments
-  kfp-credential get -o curl-config | curl -K - https://kubeflow.example.com/pipeline/apis/v2beta1/experiments
+  kfp-credential get -o headers | curl -H @- \"$ENDPOINT/apis/v2beta1/experiments\"
+  kfp-credential get -o curl-config | curl -K - \"$ENDPOINT/apis/v2beta1/experiments\"
   eval \"$(kfp-credential get -o env)\"";
 
 /// Runs the command.

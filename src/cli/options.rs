@@ -56,10 +56,12 @@ pub struct TargetOptions {
     #[arg(long, value_name = "FILE")]
     pub certificate_authority: Option<PathBuf>,
     /// Do not verify the servers' TLS certificates
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        hide_possible_values = true)]
     pub insecure_skip_tls_verify: Option<bool>,
     /// Allow a password or session to travel over plain http to another machine
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        hide_possible_values = true)]
     pub allow_insecure_http: Option<bool>,
     /// Proxy for every connection but those to this machine [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
     #[arg(long, value_name = "URL")]
@@ -73,7 +75,8 @@ pub struct TargetOptions {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ContactOptions {
     /// Do not try a new credential at the endpoint before answering with it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        hide_possible_values = true)]
     pub no_verify: Option<bool>,
     /// Time for a whole login; the other time limits follow in proportion [default: 90s]
     #[arg(long, value_name = "DURATION")]

@@ -48,8 +48,12 @@ pub(super) fn explained(
     {
         return proxy_wants_password(url);
     }
-    let failure =
-        Error::new(Slug::Unreachable, format!("no answer from {place}")).because_of(&error);
+    // The layers above say no more than that a request failed.
+    let root = chain(&error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let failure = Error::new(Slug::Unreachable, format!("no answer from {place}")).because(root);
     let broke_off_tls =
         |layer: &&(dyn StdError + 'static)| layer.to_string().contains("tls handshake eof");
     if chain(&error).iter().any(broke_off_tls) {
@@ -102,7 +106,7 @@ fn tls_failure(error: &rustls::Error, place: &str) -> Error {
                 Slug::TlsUntrusted,
                 format!("the TLS certificate of {place} is not trusted"),
             )
-            .because(why);
+            .because(in_plain_words(why));
             match why {
                 rustls::CertificateError::NotValidForName
                 | rustls::CertificateError::NotValidForNameContext { .. } => failure
@@ -116,6 +120,16 @@ fn tls_failure(error: &rustls::Error, place: &str) -> Error {
         other => Error::new(Slug::Unreachable, format!("no TLS connection to {place}"))
             .because(other)
             .hint(IS_IT_HTTPS),
+    }
+}
+
+/// Says what is wrong with a certificate; the library names its most frequent cases as a program would.
+fn in_plain_words(why: &rustls::CertificateError) -> String {
+    match why {
+        rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature => {
+            "no authority that is trusted here has signed it".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::http::{HTML, Http, Page, shown};
+use crate::method::safe_way;
 use crate::secret::Secret;
 use page::{Form, PageText, fit_to_show};
 use rules::Walked;
@@ -110,7 +111,7 @@ impl Login<'_> {
         if !walked.met_authorization_request() {
             return without_login(page).map(Attempt::Done);
         }
-        rules::safe_way(self.endpoint.url(), self.context)?;
+        safe_way(self.endpoint.url(), self.context)?;
         let page = self.choose_connector(page, &mut walked)?;
         let found = self.login_form(page, &walked)?;
 

@@ -1,4 +1,4 @@
-//! The document: a superset of Kubernetes' `ExecCredential`, as `protocol/document.schema.json` says it.
+//! The document: a superset of Kubernetes' ExecCredential, as `protocol/document.schema.json` says it.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub struct ConnectionView {
     pub tls_server_name: Option<String>,
 }
 
-/// An `ExecCredential`; plain with the token alone, or with our additions.
+/// An ExecCredential; plain with the token alone, or with our additions.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document<'a> {
@@ -165,7 +165,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Builds the plain `ExecCredential`, which only a bearer token fits.
+    /// Builds the plain ExecCredential, which only a bearer token fits.
     pub fn exec_credential(&self, version: ExecVersion) -> Option<Document<'_>> {
         let token = self.token()?;
         Some(Document {

@@ -15,9 +15,9 @@ use crate::secret::Secret;
 pub enum Format {
     /// The whole document: for programs that know this one (default)
     Json,
-    /// Plain `ExecCredential` v1: for kubectl and Kubernetes clients (default under KUBERNETES_EXEC_INFO)
+    /// Plain ExecCredential v1: for kubectl and Kubernetes clients (default under KUBERNETES_EXEC_INFO)
     Exec,
-    /// Plain `ExecCredential` v1beta1
+    /// Plain ExecCredential v1beta1
     #[value(name = "exec-v1beta1")]
     ExecV1Beta1,
     /// The bearer token alone

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::endpoint::Origin;
 use crate::error::{Error, Result, Slug};
 
-/// The versions of `ExecCredential` that clients still speak.
+/// The versions of ExecCredential that clients still speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExecVersion {
     /// `client.authentication.k8s.io/v1`

@@ -7,10 +7,11 @@
 use url::Url;
 
 use crate::config::context::{Context, Dex};
-use crate::endpoint::{Endpoint, Origin, is_private_way};
+use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
 use crate::method::dex::page::fit_to_show;
+use crate::method::safe_way;
 
 /// What has been seen on the way so far.
 pub(super) struct Walked {
@@ -207,20 +208,6 @@ pub(super) fn may_post(
         )));
     }
     safe_way(page, context)
-}
-
-/// Checks that nobody on the way can read what is sent to a URL, or that the context allows it.
-pub(super) fn safe_way(url: &Url, context: &Context) -> Result<()> {
-    if is_private_way(url) || context.connection.allow_insecure_http {
-        return Ok(());
-    }
-    Err(Error::new(
-        Slug::ConfigInsecureHttp,
-        format!(
-            "{} is plain http to another machine: the password and the session could be read on the way",
-            shown(url)
-        ),
-    ))
 }
 
 fn query(url: &Url, name: &str) -> Option<String> {
