@@ -16,12 +16,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::Process;
+use crate::config::{Context, Inputs, resolve};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::get::Run;
 use crate::protocol::format;
+use crate::protocol::request::ExecConfig;
 use crate::trace::{Stderr, Trace};
-use options::CommonOptions;
+use options::{CommonOptions, ContactOptions, TargetOptions};
 
 /// Gets a program into a Kubeflow Pipelines API.
 ///
@@ -80,6 +82,23 @@ impl Setting<'_, '_> {
             trace: &self.trace,
             now: self.process.now,
         }
+    }
+
+    /// Finds the context that the options mean.
+    pub(crate) fn context(
+        &self,
+        target: &TargetOptions,
+        contact: &ContactOptions,
+        exec: Option<&ExecConfig>,
+    ) -> Result<Context> {
+        let (common, environment) = (&self.common, &self.process.environment);
+        resolve(&Inputs {
+            common,
+            target,
+            contact,
+            exec,
+            environment,
+        })
     }
 
     /// Writes a command's answer to stdout.

@@ -12,6 +12,7 @@ use crate::config::source;
 use crate::credential::{Credential, Material};
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
+use crate::guard;
 use crate::method;
 use crate::person::{Asking, Caller};
 use crate::secret::Secret;
@@ -49,7 +50,11 @@ pub fn credential(
     wish: Wish,
 ) -> Result<Entry> {
     let key = session_key(context);
-    if let Method::TokenFile(_) = context.method {
+    if let Method::TokenFile(file) = &context.method {
+        run.trace.say(format_args!(
+            "reading the token file {}",
+            file.path.display()
+        ));
         let fresh = method::log_in(context, extra_headers, None, run.trace, run.now)?;
         return Ok(Entry::new(
             &key,
@@ -69,6 +74,7 @@ pub fn credential(
         return Ok(entry.clone());
     }
 
+    guard::interrupts();
     let _lock = Lock::acquire(run.environment, &key, context.deadlines.lock, run.trace)?;
     let saved_meanwhile = store
         .load(&key)

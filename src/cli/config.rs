@@ -10,7 +10,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::Setting;
-use crate::cli::options::{ContactOptions, TargetOptions};
+use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::context::Context;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, HeaderValue};
@@ -87,16 +87,18 @@ pub(super) fn path(setting: &Setting<'_, '_>) -> Result<PathBuf> {
     }
 }
 
-/// Gives every context of the file, validated; none when there is no file.
-pub(super) fn all_contexts(setting: &Setting<'_, '_>) -> Result<Vec<Context>> {
+/// Gives every context of the file by its name, as a plain `--context NAME` takes it, with `store` in place of its own.
+/// One that makes no sense does not hide the others.
+pub(super) fn all_contexts(
+    setting: &Setting<'_, '_>,
+    store: Option<&str>,
+) -> Result<Vec<(String, Result<Context>)>> {
     let Some(file) = load(setting)? else {
         return Ok(Vec::new());
     };
-    file.config
-        .contexts()
-        .iter()
-        .map(|entry| load_context(setting, &entry.name.value))
-        .collect()
+    let names = file.config.contexts().iter().map(|entry| &entry.name.value);
+    let load = |name: &String| (name.clone(), load_context(setting, name, store));
+    Ok(names.map(load).collect())
 }
 
 /// Gives the name of the file's current context.
@@ -104,13 +106,23 @@ pub(super) fn current_context(setting: &Setting<'_, '_>) -> Result<Option<String
     Ok(load(setting)?.and_then(|file| file.config.current_context))
 }
 
-/// Gives a context of the file as a plain `--context NAME` takes it.
-pub(super) fn load_context(setting: &Setting<'_, '_>, name: &str) -> Result<Context> {
-    let mut common = setting.common.clone();
-    common.context = Some(name.to_owned());
+/// Gives a context of the file as a plain `--context NAME` takes it, with `store` in place of its own.
+pub(super) fn load_context(
+    setting: &Setting<'_, '_>,
+    name: &str,
+    store: Option<&str>,
+) -> Result<Context> {
+    let common = CommonOptions {
+        context: Some(name.to_owned()),
+        ..setting.common.clone()
+    };
+    let target = TargetOptions {
+        store: store.map(str::to_owned),
+        ..TargetOptions::default()
+    };
     resolve(&Inputs {
         common: &common,
-        target: &TargetOptions::default(),
+        target: &target,
         contact: &ContactOptions::default(),
         exec: None,
         environment: &setting.process.environment,

@@ -8,12 +8,10 @@ use clap::Args;
 use crate::cli::Setting;
 use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::config::context::{Connection, Context, Method};
-use crate::config::{Inputs, resolve};
 use crate::endpoint::is_loopback;
 use crate::environment;
 use crate::error::{Error, Result, Slug};
 use crate::get::{self, Wish};
-use crate::guard;
 use crate::protocol::document::{Answer, ConnectionView};
 use crate::protocol::format::{self, Format};
 use crate::protocol::request::ExecInfo;
@@ -70,16 +68,9 @@ pub(super) fn run(mut setting: Setting<'_, '_>, options: GetOptions) -> Result<(
 
     let exec_config = exec.as_ref().map(ExecInfo::config).transpose()?;
     let run = setting.run();
-    let context = resolve(&Inputs {
-        common: &setting.common,
-        target: &target,
-        contact: &contact,
-        exec: exec_config.as_ref(),
-        environment: run.environment,
-    })?;
+    let context = setting.context(&target, &contact, exec_config.as_ref())?;
     check_form(&context, format, exec.as_ref())?;
     let least_life = options.min_ttl.as_deref().map(least_life).transpose()?;
-    guard::interrupts();
 
     let extra_headers = get::extra_headers(run, &context)?;
     let wish = Wish {

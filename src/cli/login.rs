@@ -8,7 +8,6 @@ use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::cli::{Setting, config, words};
 use crate::config::context::{Context, Method};
 use crate::config::file::Source;
-use crate::config::{Inputs, resolve};
 use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;
@@ -51,13 +50,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     let target = options.target.with_environment(environment)?;
     let contact = options.contact.with_environment(environment)?;
     let run = setting.run();
-    let context = resolve(&Inputs {
-        common: &setting.common,
-        target: &target,
-        contact: &contact,
-        exec: None,
-        environment,
-    })?;
+    let context = setting.context(&target, &contact, None)?;
     guard::interrupts();
 
     let extra_headers = get::extra_headers(run, &context)?;
@@ -115,7 +108,7 @@ fn save_session(
     }
     let mut keys = vec![get::session_key(context)];
     if let Some(name) = saved_as {
-        let saved = config::load_context(setting, name)?;
+        let saved = config::load_context(setting, name, None)?;
         keys.push(get::session_key(&saved));
         keys.dedup();
     }

@@ -6,7 +6,6 @@ use crate::cli::Setting;
 use crate::cli::config;
 use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::config::context::StoreChoice;
-use crate::config::{Inputs, resolve};
 use crate::error::Result;
 use crate::get;
 use crate::store::Store;
@@ -25,9 +24,10 @@ pub(super) struct LogoutOptions {
 pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<()> {
     let environment = &setting.process.environment;
     if options.all {
-        let contexts = config::all_contexts(setting)?;
+        let contexts = config::all_contexts(setting, None)?;
         let keys: Vec<_> = contexts
             .iter()
+            .filter_map(|(_, context)| context.as_ref().ok())
             .flat_map(|context| [get::session_key(context), get::password_key(context)])
             .collect();
         let store = Store::new(StoreChoice::Auto, environment, &setting.trace, true);
@@ -38,14 +38,7 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
         return Ok(());
     }
     let target = options.target.with_environment(environment)?;
-    let contact = ContactOptions::default();
-    let context = resolve(&Inputs {
-        common: &setting.common,
-        target: &target,
-        contact: &contact,
-        exec: None,
-        environment,
-    })?;
+    let context = setting.context(&target, &ContactOptions::default(), None)?;
     let store = Store::new(context.store, environment, &setting.trace, true);
     let session = store.forget(&get::session_key(&context))?;
     let password = store.forget_password(&get::password_key(&context))?;

@@ -6,8 +6,7 @@ use serde::Serialize;
 use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::cli::{Setting, config, words};
 use crate::config::context::{Context, Method, StoreChoice};
-use crate::config::{Inputs, resolve};
-use crate::credential::{Credential, wire_time};
+use crate::credential::{Credential, Material, wire_time};
 use crate::error::{Error, Result, Slug};
 use crate::get;
 use crate::method::token_file;
@@ -32,7 +31,7 @@ enum StatusForm {
 }
 
 /// What is known of one context without contacting anybody.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,13 +41,15 @@ struct Row {
     endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
-    method: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
-    store: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
     #[serde(skip)]
@@ -62,24 +63,20 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: StatusOptions) -> Resu
     let asked_for_one = setting.common.context.is_some()
         || target.endpoint.is_some()
         || target.token_file.is_some();
-    let contexts = if asked_for_one {
-        let contact = ContactOptions::default();
-        vec![resolve(&Inputs {
-            common: &setting.common,
-            target: &target,
-            contact: &contact,
-            exec: None,
-            environment,
-        })?]
-    } else {
-        config::all_contexts(setting)?
-    };
     let current = config::current_context(setting)?;
     let store = Store::new(StoreChoice::Auto, environment, &setting.trace, false);
-    let rows: Vec<Row> = contexts
-        .iter()
-        .map(|context| row(setting, &store, context, current.as_deref()))
-        .collect();
+    let rows: Vec<Row> = if asked_for_one {
+        let context = setting.context(&target, &ContactOptions::default(), None)?;
+        vec![row(setting, &store, &context, current.as_deref())]
+    } else {
+        config::all_contexts(setting, target.store.as_deref())?
+            .iter()
+            .map(|(name, context)| match context {
+                Ok(context) => row(setting, &store, context, current.as_deref()),
+                Err(error) => invalid(name, error, current.as_deref()),
+            })
+            .collect()
+    };
     let text = match options.output {
         StatusForm::Json => {
             let json = serde_json::to_string_pretty(&rows);
@@ -105,16 +102,12 @@ fn row(
         current: context.name.is_some() && context.name.as_deref() == current,
         endpoint: context.endpoint.as_ref().map(ToString::to_string),
         namespace: context.namespace.clone(),
-        method: context.method.name().to_owned(),
+        method: Some(context.method.name().to_owned()),
         state: "not logged in",
-        principal: None,
-        expires_at: None,
-        store: String::new(),
-        trouble: None,
-        end: None,
+        ..Row::default()
     };
     let credential: Option<Credential> = if let Method::TokenFile(file) = &context.method {
-        row.store = file.path.display().to_string();
+        row.store = Some(file.path.display().to_string());
         match token_file::read(file, context.session_lifetime, now) {
             Ok(credential) => Some(credential),
             Err(error) => {
@@ -127,24 +120,34 @@ fn row(
         let found = store
             .for_choice(context.store)
             .whereabouts(&get::session_key(context));
-        row.store = found.place.to_string();
+        row.store = Some(found.place.to_string());
         row.trouble = found.trouble;
         found.entry.map(|entry| {
-            row.method = entry.method;
+            row.method = Some(entry.method);
             entry.credential
         })
     };
     if let Some(credential) = credential {
-        row.state = if credential.is_live(now) {
-            "logged in"
-        } else {
-            "expired"
+        row.state = match credential.material {
+            _ if !credential.is_live(now) => "expired",
+            Material::None => "no login needed",
+            _ => "logged in",
         };
         row.end = Some(words::until(credential.expires_at, now));
         row.expires_at = Some(wire_time(credential.expires_at));
         row.principal = credential.principal;
     }
     row
+}
+
+fn invalid(name: &str, error: &Error, current: Option<&str>) -> Row {
+    Row {
+        context: Some(name.to_owned()),
+        current: current == Some(name),
+        state: "invalid",
+        trouble: Some(error.one_line()),
+        ..Row::default()
+    }
 }
 
 fn lines(row: &Row) -> String {
@@ -162,11 +165,11 @@ fn lines(row: &Row) -> String {
     };
     line("endpoint", row.endpoint.as_deref());
     line("namespace", row.namespace.as_deref());
-    line("method", Some(&row.method));
+    line("method", row.method.as_deref());
     line("state", Some(row.state));
     line("who", row.principal.as_deref());
     line("until", row.end.as_deref());
-    line("store", Some(&row.store));
+    line("store", row.store.as_deref());
     line("trouble", row.trouble.as_deref());
     text
 }
