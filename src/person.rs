@@ -77,13 +77,15 @@ impl<'a> Caller<'a> {
         if let Some(password) = &self.given {
             return Ok(password.clone());
         }
-        if let Some(source) = &self.dex.password
-            && let Some(password) =
-                source::read(source, "the password", self.run.environment, self.run.trace)?
-        {
-            return Ok(password);
-        }
         let may_ask = self.asking != Asking::Never && terminal::is_there();
+        if let Some(source) = &self.dex.password {
+            match source::read(source, "the password", self.run.environment, self.run.trace) {
+                Ok(Some(password)) => return Ok(password),
+                Ok(None) => {}
+                Err(error) if may_ask => self.run.trace.say(error.one_line()),
+                Err(error) => return Err(error),
+            }
+        }
         if may_ask && self.asking == Asking::Afresh {
             return ask_password(username, self.context);
         }

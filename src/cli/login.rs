@@ -4,8 +4,9 @@ use std::io::Read;
 
 use clap::Args;
 
+use crate::cli::config::{self, Found};
 use crate::cli::options::{ContactOptions, TargetOptions};
-use crate::cli::{Setting, config, words};
+use crate::cli::{Setting, words};
 use crate::config::context::{Context, Method};
 use crate::config::file::Source;
 use crate::credential::Material;
@@ -64,82 +65,75 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
     let fresh = method::log_in(&context, &extra_headers, person, &setting.trace, run.now)?;
     let used = caller.as_ref().and_then(Caller::used);
-
-    let password_saved = match &used {
-        Some(used) if options.save_password || wants_keyring(&context) => {
-            save_password(&store, &context, used)?;
-            true
-        }
-        _ => false,
-    };
-    if let Some(name) = &options.save_context {
-        let username = used.as_ref().map(|(username, _)| username.as_str());
-        config::save_context(
-            setting,
-            name,
-            &context,
-            fresh.method,
-            username,
-            password_saved,
-        )?;
-    }
-    let stored = save_session(
+    let password = used.filter(|_| options.save_password || wants_keyring(&context));
+    let keeping = Keeping {
         setting,
-        &store,
+        store: &store,
+        fresh: &fresh,
+        password,
+    };
+    let place = keeping.keep_for(&context)?;
+    if let Some(name) = &options.save_context {
+        let found = Found {
+            method: fresh.method,
+            username: fresh.credential.principal.as_deref(),
+            password_saved: keeping.password.is_some(),
+        };
+        config::save_context(setting, name, &context, &found)?;
+        // It names the method and the user that were found, so its keys may differ from those of this run.
+        keeping.keep_for(&config::load_context(setting, name, None)?)?;
+    }
+    drop(lock);
+    report(
+        setting,
         &context,
         &fresh,
-        options.save_context.as_ref(),
-    )?;
-    drop(lock);
-    report(setting, &context, &fresh, stored.as_ref(), password_saved);
+        place.as_ref(),
+        keeping.password.is_some(),
+    );
     Ok(())
 }
 
-/// A saved context names the method and the user that were found, so its key may differ from that of this run.
-fn save_session(
-    setting: &Setting<'_, '_>,
-    store: &Store<'_>,
-    context: &Context,
-    fresh: &Fresh,
-    saved_as: Option<&String>,
-) -> Result<Option<Place>> {
-    if matches!(context.method, Method::TokenFile(_)) {
-        return Ok(None);
-    }
-    let mut keys = vec![get::session_key(context)];
-    if let Some(name) = saved_as {
-        let saved = config::load_context(setting, name, None)?;
-        keys.push(get::session_key(&saved));
-        keys.dedup();
-    }
-    let mut place = None;
-    for key in keys {
+/// Keeps what a login gave.
+struct Keeping<'a, 's, 'p> {
+    setting: &'a Setting<'s, 'p>,
+    store: &'a Store<'a>,
+    fresh: &'a Fresh,
+    password: Option<(String, Secret)>,
+}
+
+impl Keeping<'_, '_, '_> {
+    /// Stores the session and the password under a context's keys; tells where the session rests.
+    fn keep_for(&self, context: &Context) -> Result<Option<Place>> {
+        if matches!(context.method, Method::TokenFile(_)) {
+            return Ok(None);
+        }
+        if let Some((username, password)) = &self.password {
+            let key = get::password_key(context);
+            let password = StoredPassword::new(&key, username, password.clone());
+            self.store.save_password(&key, &password)?;
+        }
+        let (fresh, key) = (self.fresh, get::session_key(context));
         let proven = fresh.unproven.is_none();
+        let endpoint = fresh.endpoint.to_string();
         let entry = Entry::new(
             &key,
             fresh.method,
-            fresh.endpoint.to_string(),
+            endpoint,
             proven,
             fresh.credential.clone(),
         );
-        match store.save(&key, &entry) {
-            Ok(saved) => place = Some(saved),
-            Err(error) if get::store_was_named(context) => return Err(error),
+        match self.store.save(&key, &entry) {
+            Ok(place) => Ok(Some(place)),
+            Err(error) if get::store_was_named(context) => Err(error),
             Err(error) => {
-                setting.tell(&format!("The session was not stored: {}", error.one_line()));
+                let why = error.one_line();
+                self.setting
+                    .tell(&format!("The session was not stored: {why}"));
+                Ok(None)
             }
         }
     }
-    Ok(place)
-}
-
-fn save_password(
-    store: &Store<'_>,
-    context: &Context,
-    (username, password): &(String, Secret),
-) -> Result<()> {
-    let key = get::password_key(context);
-    store.save_password(&key, &StoredPassword::new(&key, username, password.clone()))
 }
 
 fn wants_keyring(context: &Context) -> bool {

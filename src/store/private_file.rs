@@ -34,8 +34,10 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file as [`write_private`] does and waits until it has reached the disk: for what cannot be made anew.
+/// Writes a file as [`write_private`] does, in a folder that it makes where needed, and waits until it has reached the
+/// disk: for what cannot be made anew.
 pub fn write_private_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    private_folder(folder_of(path))?;
     let beside = write_beside(path, bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(path)?;
@@ -100,7 +102,9 @@ pub fn check_folder(path: &Path) -> io::Result<()> {
 }
 
 fn folder_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {

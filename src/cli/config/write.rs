@@ -9,7 +9,8 @@ use crate::cli::Setting;
 use crate::cli::options::TargetOptions;
 use crate::config::context::{Context, Method, StoreChoice};
 use crate::config::edit::{self, Edit};
-use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::config::file::{self, ConfigFile, ContextEntry, Source};
+use crate::environment;
 use crate::error::{Error, Result, Slug};
 use crate::store::private_file::write_private_durably;
 
@@ -111,18 +112,26 @@ pub(super) fn set_context(
     Ok(())
 }
 
+/// What a login found out beyond its context.
+pub(in crate::cli) struct Found<'a> {
+    /// The method that made the credential.
+    pub(in crate::cli) method: &'a str,
+    /// Who logged in.
+    pub(in crate::cli) username: Option<&'a str>,
+    /// Whether the password rests in the keyring now.
+    pub(in crate::cli) password_saved: bool,
+}
+
 /// Writes what a login used and found as a context.
 pub(in crate::cli) fn save_context(
     setting: &Setting<'_, '_>,
     name: &str,
     context: &Context,
-    method: &str,
-    username: Option<&str>,
-    password_saved: bool,
+    found: &Found<'_>,
 ) -> Result<()> {
     let connection = &context.connection;
     let mut writing = Writing::default();
-    writing.method(method)?;
+    writing.method(found.method)?;
     let endpoint = context.endpoint.as_ref().map(ToString::to_string);
     writing.text(&["endpoint"], endpoint.as_deref());
     writing.text(&["namespace"], context.namespace.as_deref());
@@ -148,14 +157,21 @@ pub(in crate::cli) fn save_context(
         writing.file(&["token-file", "path"], Some(&file.path));
         writing.text(&["token-file", "audience"], file.audience.as_deref());
     }
-    if let Some(dex) = context.method.dex().filter(|_| method == "dex") {
-        writing.text(&["dex", "username"], username);
+    if let Some(dex) = context.method.dex().filter(|_| found.method == "dex") {
+        writing.text(&["dex", "username"], found.username);
         writing.text(&["dex", "connector"], dex.connector.as_deref());
-        if password_saved {
-            writing
-                .values
-                .push((&["dex", "password"], json!({ "keyring": true })));
-        }
+        let password = match &dex.password {
+            _ if found.password_saved => Some(json!({ "keyring": true })),
+            Some(Source::File(path)) => Some(json!({ "file": absolute(Some(&path.into())) })),
+            Some(Source::Command(command)) => Some(json!({ "command": command })),
+            Some(Source::Env(name)) if name != environment::PASSWORD => {
+                Some(json!({ "env": name }))
+            }
+            _ => None,
+        };
+        writing
+            .values
+            .extend(password.map(|source| (&["dex", "password"] as Key, source)));
     }
     write(setting, name, &writing)?;
     setting.tell(&format!(
