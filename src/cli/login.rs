@@ -1,6 +1,6 @@
 //! `kfp-credential login`: a person logs in; what comes of it is stored, proven and told.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use clap::Args;
 
@@ -81,7 +81,9 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         };
         config::save_context(setting, name, &context, &found)?;
         // It names the method and the user that were found, so its keys may differ from those of this run.
-        keeping.keep_for(&config::load_context(setting, name, None)?)?;
+        let saved = config::load_context(setting, name, None)?;
+        keeping.keep_for(&saved)?;
+        keeping.forget_for(&context, &saved);
     }
     drop(lock);
     report(
@@ -132,6 +134,18 @@ impl Keeping<'_, '_, '_> {
                     .tell(&format!("The session was not stored: {why}"));
                 Ok(None)
             }
+        }
+    }
+
+    /// Forgets what rests under the keys of `before` and not of `after`: no logout would find it.
+    fn forget_for(&self, before: &Context, after: &Context) {
+        let session = get::session_key(before);
+        if session != get::session_key(after) {
+            self.store.forget(&session).ok();
+        }
+        let password = get::password_key(before);
+        if self.password.is_some() && password != get::password_key(after) {
+            self.store.forget_password(&password).ok();
         }
     }
 }
@@ -188,7 +202,7 @@ fn report(
 /// Reads the password up to the end of the line, or of the input.
 fn first_line(stdin: &mut dyn Read) -> Result<Secret> {
     let mut bytes = Vec::new();
-    let read = stdin.take(64 * 1024).read_to_end(&mut bytes);
+    let read = BufReader::new(stdin.take(64 * 1024)).read_until(b'\n', &mut bytes);
     let text = read
         .ok()
         .and_then(|_| String::from_utf8(bytes).ok())

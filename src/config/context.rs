@@ -64,7 +64,7 @@ pub struct Dex {
 }
 
 /// Where a bearer token is read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TokenFile {
     /// The file.
     pub path: PathBuf,

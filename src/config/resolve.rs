@@ -267,68 +267,40 @@ fn adjust_connection(connection: &mut Connection, target: &TargetOptions) -> Res
     Ok(())
 }
 
+/// `--method` names the method, else the context does, else the options that belong to one; where nothing does, a mounted
+/// token is taken for an endpoint inside the cluster, and any other endpoint is asked.
 fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
     let (target, environment) = (inputs.target, inputs.environment);
-    let dex_option = [
-        (target.username.is_some(), "--username"),
-        (target.password_file.is_some(), "--password-file"),
-        (target.connector.is_some(), "--connector"),
-    ];
-    let dex_option = dex_option
-        .iter()
-        .find(|(given, _)| *given)
-        .map(|(_, name)| *name);
-    let token_option = target.token_file.as_ref().map(|_| "--token-file");
-
+    let own = Some(context.method.name()).filter(|name| *name != "auto");
+    let implied = match implied_method(target)? {
+        Some((option, method))
+            if target.method.is_none() && own.is_some_and(|own| own != method) =>
+        {
+            let (own, name) = (context.method.name(), context.display_name());
+            let what = format!("{option} does not belong to the method {own} of {name}");
+            return Err(Error::new(Slug::Usage, what)
+                .hint("leave the option, or the variable that stands in for it, out, or say with --method which method to use instead"));
+        }
+        implied => implied.map(|(_, method)| method),
+    };
     let method = std::mem::replace(&mut context.method, Method::None);
-    let method = match target.method.as_deref() {
-        None => match (method, dex_option, token_option) {
-            (Method::Detect(_), Some(dex), Some(token)) => {
-                return Err(Error::new(
-                    Slug::Usage,
-                    format!("{dex} belongs to the method dex, {token} to token-file"),
-                )
-                .hint("give options of one method only, or say which with --method"));
-            }
-            (Method::Detect(_), None, Some(_)) => Method::TokenFile(TokenFile::unnamed()),
-            (Method::Detect(dex), Some(_), None) if target.username.is_some() => Method::Dex(dex),
-            (method @ (Method::TokenFile(_) | Method::None), Some(option), _)
-            | (method @ (Method::Dex(_) | Method::None), _, Some(option)) => {
-                return Err(Error::new(
-                    Slug::Usage,
-                    format!(
-                        "{option} does not belong to the method {} of {}",
-                        method.name(),
-                        context.display_name()
-                    ),
-                )
-                .hint("leave the option out, or say with --method which method to use instead"));
-            }
-            (method, _, _) => method,
-        },
-        Some("dex") => Method::Dex(match method {
-            Method::Detect(dex) | Method::Dex(dex) => dex,
-            Method::TokenFile(_) | Method::None => Dex::default(),
-        }),
-        Some("token-file") => match method {
-            method @ Method::TokenFile(_) => method,
-            _ => Method::TokenFile(TokenFile::unnamed()),
-        },
-        Some("none") => Method::None,
-        Some(other) => {
+    context.method = match (target.method.as_deref().or(own).or(implied), method) {
+        (Some("dex"), Method::Detect(dex) | Method::Dex(dex)) => Method::Dex(dex),
+        (Some("dex"), _) => Method::Dex(Dex::default()),
+        (Some("token-file"), Method::TokenFile(file)) => Method::TokenFile(file),
+        (Some("token-file"), _) => Method::TokenFile(TokenFile::default()),
+        (Some("none"), _) => Method::None,
+        (Some(other), _) => {
             return Err(wrong_value(
                 "--method",
                 other,
                 "it is dex, token-file or none",
             ));
         }
-    };
-    context.method = match method {
-        Method::Detect(dex) if may_use_token_file(context, environment) => {
-            drop(dex);
-            Method::TokenFile(TokenFile::unnamed())
+        (None, _) if may_use_token_file(context, environment) => {
+            Method::TokenFile(TokenFile::default())
         }
-        method => method,
+        (None, method) => method,
     };
     match &mut context.method {
         Method::Detect(dex) | Method::Dex(dex) => adjust_dex(dex, target, environment),
@@ -338,8 +310,32 @@ fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Gives the method that the options belong to, and one of them.
+fn implied_method(target: &TargetOptions) -> Result<Option<(&'static str, &'static str)>> {
+    let dex_options = [
+        (target.username.is_some(), "--username"),
+        (target.password_file.is_some(), "--password-file"),
+        (target.connector.is_some(), "--connector"),
+    ];
+    let dex = dex_options.into_iter().find(|(is_given, _)| *is_given);
+    match (dex, &target.token_file) {
+        (Some((_, dex)), Some(_)) if target.method.is_none() => Err(Error::new(
+            Slug::Usage,
+            format!("{dex} belongs to the method dex, --token-file to token-file"),
+        )
+        .hint("give options of one method only, or say which with --method")),
+        (Some((_, dex)), _) => Ok(Some((dex, "dex"))),
+        (None, Some(_)) => Ok(Some(("--token-file", "token-file"))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The context's password is its own user's, and no other's.
 fn adjust_dex(dex: &mut Dex, target: &TargetOptions, environment: &Environment) {
-    dex.username = target.username.clone().or_else(|| dex.username.take());
+    if target.username.is_some() && target.username != dex.username {
+        dex.username.clone_from(&target.username);
+        dex.password = None;
+    }
     dex.connector = target.connector.clone().or_else(|| dex.connector.take());
     if environment.get(environment::PASSWORD).is_some() {
         dex.password = Some(Source::Env(environment::PASSWORD.to_owned()));
@@ -349,8 +345,8 @@ fn adjust_dex(dex: &mut Dex, target: &TargetOptions, environment: &Environment) 
     }
 }
 
-/// The path is the option's, the context's, `KF_PIPELINES_SA_TOKEN_PATH`'s or the default; where nobody named the file
-/// it is the projected token, whose audience is known.
+/// The path is the option's, the context's, `KF_PIPELINES_SA_TOKEN_PATH`'s or the default; the last two are the
+/// projected token, whose audience is known.
 fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>) {
     let exec_audience = || inputs.exec.and_then(|exec| exec.audience.clone());
     file.audience = inputs
@@ -362,12 +358,11 @@ fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>) {
     if let Some(path) = &inputs.target.token_file {
         file.path.clone_from(path);
     }
+    let default = default_token_file(inputs.environment);
     if file.path.as_os_str().is_empty() {
-        file.path = default_token_file(inputs.environment);
-        file.audience
-            .get_or_insert_with(|| PIPELINES_AUDIENCE.to_owned());
+        file.path.clone_from(&default);
     }
-    if file.path == Path::new(DEFAULT_TOKEN_FILE) {
+    if file.path == default || file.path == Path::new(DEFAULT_TOKEN_FILE) {
         file.audience
             .get_or_insert_with(|| PIPELINES_AUDIENCE.to_owned());
     }
@@ -384,15 +379,6 @@ fn may_use_token_file(context: &Context, environment: &Environment) -> bool {
 fn default_token_file(environment: &Environment) -> PathBuf {
     let path = environment.path(environment::KF_PIPELINES_SA_TOKEN_PATH);
     path.unwrap_or(Path::new(DEFAULT_TOKEN_FILE)).to_path_buf()
-}
-
-impl TokenFile {
-    fn unnamed() -> Self {
-        Self {
-            path: PathBuf::new(),
-            audience: None,
-        }
-    }
 }
 
 /// Without an endpoint, a token file means the pipelines service of the pod's own namespace.
