@@ -10,6 +10,7 @@ mod words;
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write as _;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -40,8 +41,9 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Each option --some-name is also the environment variable KFP_CREDENTIAL_SOME_NAME; the option wins.
-KFP_CREDENTIAL_PASSWORD is the password of a form login, KFP_CREDENTIAL_LOG a file for the words of -v.
+Each option that says which context, how to reach it and how to log in there is an environment
+variable too: --some-name is KFP_CREDENTIAL_SOME_NAME, and the option wins. KFP_CREDENTIAL_PASSWORD
+is the password of a form login, KFP_CREDENTIAL_LOG a file for the words of -v.
 
 Exit codes: 0 answered, 1 fault of this program, 2 usage, 3 configuration, 4 a person is needed,
 5 refused, 6 unreachable, 130 interrupted.";
@@ -184,12 +186,17 @@ fn help_or_usage(error: &clap::Error, process: &mut Process<'_>) -> Result<()> {
         }
         _ => {}
     }
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
-    let mut usage = Error::new(Slug::Usage, first);
+    let lines = text.lines().map(str::trim);
+    let mut lines = lines.filter(|line| !line.is_empty()).peekable();
+    let first = lines.next().unwrap_or_default();
+    let mut first = first.trim_start_matches("error: ").to_owned();
+    if first.ends_with(':') {
+        while let Some(line) = lines.next_if(|line| !line.starts_with("Usage:")) {
+            first.push(' ');
+            first.push_str(line);
+        }
+    }
+    let mut usage = Error::new(Slug::Usage, first.as_str());
     for line in lines {
         usage = usage.hint(line.trim_start_matches("tip: "));
     }
@@ -201,26 +208,49 @@ fn help_or_usage(error: &clap::Error, process: &mut Process<'_>) -> Result<()> {
 
 /// One page for the program and all its commands.
 fn manual() -> Result<String> {
-    let mut page = Vec::new();
     let mut command = Cli::command();
     command.build();
+    let mut page = Vec::new();
     let mut render = || -> std::io::Result<()> {
-        clap_mangen::Man::new(command.clone()).render(&mut page)?;
-        for subcommand in command
-            .get_subcommands()
-            .filter(|command| command.get_name() != "help")
-        {
-            let man = clap_mangen::Man::new(subcommand.clone());
-            man.render_name_section(&mut page)?;
-            man.render_description_section(&mut page)?;
-            man.render_options_section(&mut page)?;
-        }
-        Ok(())
+        let man = clap_mangen::Man::new(command.clone());
+        man.render_title(&mut page)?;
+        man.render_name_section(&mut page)?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+        render_commands(&command, &mut page)?;
+        man.render_extra_section(&mut page)
     };
     render().map_err(|error| {
         Error::new(Slug::Internal, "the manual page could not be made").because(error)
     })?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    let page = String::from_utf8_lossy(&page);
+    Ok(page.replace("\n.SH EXTRA\n", "\n.SH ENVIRONMENT AND EXIT STATUS\n"))
+}
+
+/// A section for each command below this one, with its parts as subsections.
+fn render_commands(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    for command in command.get_subcommands() {
+        if command.get_name() == "help" {
+            continue;
+        }
+        let man = clap_mangen::Man::new(command.clone());
+        let mut parts = Vec::new();
+        man.render_synopsis_section(&mut parts)?;
+        man.render_description_section(&mut parts)?;
+        man.render_options_section(&mut parts)?;
+        if command.get_after_help().is_some() {
+            man.render_extra_section(&mut parts)?;
+            parts.extend(b".fi\n");
+        }
+        let title = command.get_bin_name().unwrap_or(command.get_name());
+        let parts = String::from_utf8_lossy(&parts)
+            .replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n.nf\n")
+            .replace("\n.SH ", "\n.SS ");
+        write!(page, ".SH \"{}\"\n{parts}", title.to_uppercase())?;
+        render_commands(command, page)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

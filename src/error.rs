@@ -212,7 +212,10 @@ impl Error {
             text.push_str(&format!("  hint: {}\n", details.slug.row().hint));
         }
         for hint in &details.hints {
-            text.push_str(&format!("  hint: {}\n", hint.replace('\n', "\n    ")));
+            text.push_str(&format!(
+                "  hint: {}\n",
+                hint.trim_end().replace('\n', "\n    ")
+            ));
         }
         // Nobody is left to tell when stderr itself is gone.
         stderr.write_all(text.as_bytes()).ok();

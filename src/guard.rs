@@ -1,6 +1,7 @@
 //! The two ends that no function returns from, a panic and Ctrl-C: both leave stdout empty and say what happened.
 
 use crate::error::{Error, Slug};
+use crate::terminal;
 
 /// Makes a panic an ordinary error: exit code 1, no payload, which might hold a secret.
 #[expect(
@@ -24,6 +25,7 @@ pub fn panics() {
 pub fn interrupts() {
     // A second handler is refused, and the first one serves.
     ctrlc::set_handler(|| {
+        terminal::give_back();
         let error = Error::new(Slug::Interrupted, "interrupted");
         error.report(&mut std::io::stderr());
         std::process::exit(i32::from(error.exit_code()));

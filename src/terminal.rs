@@ -40,6 +40,7 @@ pub fn ask(prompt: &str) -> Result<String> {
 
 /// Asks for a secret, which is not shown while it is typed.
 pub fn ask_secret(prompt: &str) -> Result<Secret> {
+    modes::remember();
     match rpassword::prompt_password(prompt) {
         Ok(text) if !text.is_empty() => Ok(Secret::new(text)),
         Ok(_) => Err(nothing_typed(prompt)),
@@ -61,4 +62,44 @@ fn nothing_typed(prompt: &str) -> Error {
 fn no_terminal(prompt: &str) -> Error {
     Error::new(Slug::LoginRequired, format!("there is no terminal to ask {:?} at", prompt.trim()))
         .hint("run it in a terminal, or give the password by --password-stdin, --password-file F or KFP_CREDENTIAL_PASSWORD")
+}
+
+/// Shows again what is typed, where a signal ends the process while a secret is asked for.
+pub fn give_back() {
+    modes::restore();
+}
+
+#[cfg(unix)]
+mod modes {
+    use std::fs::File;
+    use std::sync::Mutex;
+
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+    pub(super) fn remember() {
+        if let Ok(mut before) = BEFORE.lock() {
+            let terminal = File::open(super::INPUT).ok();
+            *before = terminal.and_then(|terminal| {
+                let modes = tcgetattr(&terminal).ok()?;
+                Some((terminal, modes))
+            });
+        }
+    }
+
+    pub(super) fn restore() {
+        if let Ok(before) = BEFORE.lock()
+            && let Some((terminal, modes)) = &*before
+        {
+            tcsetattr(terminal, OptionalActions::Now, modes).ok();
+        }
+    }
+}
+
+/// No such care is taken of a Windows console.
+#[cfg(not(unix))]
+mod modes {
+    pub(super) fn remember() {}
+    pub(super) fn restore() {}
 }

@@ -23,8 +23,8 @@ use crate::store::{Entry, Lock, Place, Store, StoredPassword};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  kfp-credential login --endpoint https://kubeflow.example.com/pipeline --username user@example.com \\
-      --save-password --save-context team-a")]
+  kfp-credential login --endpoint https://kubeflow.example.com/pipeline \\
+      --username user@example.com --save-password --save-context team-a")]
 pub(super) struct LoginOptions {
     /// Read the password from the first line of stdin
     #[arg(long)]

@@ -14,13 +14,13 @@ use crate::error::{Error, Result, Slug};
 #[derive(Debug, Clone, Default, Args)]
 pub struct CommonOptions {
     /// Configuration file [default: ~/.config/kfp-credential/config.yaml]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, display_order = 900)]
     pub config: Option<PathBuf>,
     /// Context to use, by its name in the configuration file [default: its current-context]
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, display_order = 901)]
     pub context: Option<String>,
     /// Say on stderr what is done and why; never a secret
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 902)]
     pub verbose: bool,
 }
 

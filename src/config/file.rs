@@ -255,7 +255,9 @@ fn invalid(path: &Path, place: Option<(u64, u64)>, what: &str) -> Error {
 fn plain_message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let cut = text.rfind(" at line ").unwrap_or(text.len());
-    text[..cut].to_owned()
+    // What follows is for the library's own users.
+    let text = text[..cut].split(", set DuplicateKeyPolicy").next();
+    text.unwrap_or_default().to_owned()
 }
 
 fn is_blank(text: &str) -> bool {

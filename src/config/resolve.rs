@@ -194,7 +194,6 @@ fn adjust(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
     }
     if context.name.is_none()
         && context.endpoint.is_none()
-        && target.token_file.is_none()
         && let Some(text) = environment.get(environment::KF_PIPELINES_ENDPOINT)
     {
         context.endpoint = Some(parse_endpoint_of(

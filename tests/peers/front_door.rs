@@ -210,6 +210,19 @@ impl RealDoor {
         self.dex.logins()
     }
 
+    /// Forgets what Dex and the application were asked so far.
+    pub fn forget_requests(&self) {
+        self.recorder.clear();
+        self.upstream.clear();
+    }
+
+    /// Asserts that neither Dex nor the application was asked anything since then.
+    #[track_caller]
+    pub fn assert_no_request(&self) {
+        let asked = [self.recorder.hops(), self.upstream.hops()].concat();
+        assert!(asked.is_empty(), "{asked:?}");
+    }
+
     /// Fetches a bearer that the front door lets pass, like a pod's projected token (its audience
     /// is `pipelines.kubeflow.org`). It counts as no login form.
     pub fn bearer(&self, account: Account) -> String {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::process::{self, Process};
 use super::{Found, install};
+use crate::support::sandbox::Sandbox;
 
 /// Is the password of the login collection.
 const PASSWORD: &[u8] = b"keyring-secret-85";
@@ -71,6 +72,12 @@ impl Keyring {
     /// Returns the environment that leads a child process here, and to no other keyring.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         environment(self.folder.path())
+    }
+
+    /// Leads every later run of a home here.
+    pub fn serve(&self, home: &Sandbox) {
+        let bus = format!("unix:path={}/bus", self.folder.path().display());
+        home.env("DBUS_SESSION_BUS_ADDRESS", &bus);
     }
 
     /// Prepares a command in that environment.

@@ -23,6 +23,7 @@ pub mod process;
 pub mod python;
 pub mod slapd;
 pub mod tls;
+pub mod visitor;
 
 use std::fmt;
 use std::io::Write as _;

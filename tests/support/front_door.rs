@@ -556,9 +556,16 @@ fn oauth2_error(status: u16, title: &str, message: &str) -> Response {
     <div class="block">
       <h1 class="subtitle is-1">{title}</h1>
     </div>
+    <div id="more-info" class="block card is-fullwidth is-shadowless">
+      <header class="card-header is-shadowless">
+        <p class="card-header-title">More Info</p>
+      </header>
+      <div class="card-content has-text-left is-hidden">
         <div class="content">
           {message}
         </div>
+      </div>
+    </div>
         <form method="GET" action="/">
           <button type="submit" class="button is-danger is-fullwidth">Go back</button>
         </form>

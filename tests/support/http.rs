@@ -670,12 +670,18 @@ impl TestCa {
     /// Signs a certificate for these DNS names and IP addresses and makes a server's
     /// configuration of it.
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("names of a certificate");
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kfp-credential test server");
-        params.use_authority_key_identifier_extension = true;
+        self.sign(certificate_for(names))
+    }
+
+    /// Does the same with a certificate that ended long ago.
+    pub fn expired_server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
+        let mut params = certificate_for(names);
+        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let leaf = params
             .signed_by(&key, &self.issuer)
@@ -690,6 +696,16 @@ impl TestCa {
             .expect("a certificate that fits its key");
         Arc::new(config)
     }
+}
+
+fn certificate_for(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names of a certificate");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "kfp-credential test server");
+    params.use_authority_key_identifier_extension = true;
+    params
 }
 
 // -------------------------------------------------------------- forwarding

@@ -7,6 +7,8 @@ pub mod front_door;
 pub mod http;
 pub mod kfp_api;
 pub mod sandbox;
+#[cfg(unix)]
+pub mod terminal;
 
 /// Is the binary that Cargo has built for these tests.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_kfp-credential");

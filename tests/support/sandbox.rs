@@ -152,6 +152,7 @@ impl Sandbox {
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             env: lock(&self.env).clone(),
             stdin: None,
+            terminal: None,
         }
     }
 
@@ -241,6 +242,7 @@ pub struct Run<'a> {
     args: Vec<String>,
     env: BTreeMap<String, String>,
     stdin: Option<String>,
+    terminal: Option<fs::File>,
 }
 
 impl<'a> Run<'a> {
@@ -262,6 +264,13 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Runs at a terminal: it is stdin and the controlling terminal, stdout and stderr lead
+    /// elsewhere.
+    pub fn at_terminal(mut self, line: fs::File) -> Self {
+        self.terminal = Some(line);
+        self
+    }
+
     /// Runs to the end.
     #[must_use = "a run that nobody looks at tests nothing"]
     pub fn run(self) -> Output {
@@ -275,12 +284,12 @@ impl<'a> Run<'a> {
         if let Some(log) = self.env.get(LOG) {
             lock(&sandbox.logs).insert(sandbox.home().join(log));
         }
-        let stdin = if self.stdin.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
+        let (mut command, stdin) = match (self.terminal, &self.stdin) {
+            (Some(line), _) => (with_terminal(&sandbox.binary), Stdio::from(line)),
+            (None, Some(_)) => (without_terminal(&sandbox.binary), Stdio::piped()),
+            (None, None) => (without_terminal(&sandbox.binary), Stdio::null()),
         };
-        let mut child = without_terminal(&sandbox.binary)
+        let mut child = command
             .args(&self.args)
             .env_clear()
             .env("PATH", search_path())
@@ -310,16 +319,34 @@ impl<'a> Run<'a> {
 /// Starts the binary in a session of its own, so that it cannot prompt on the terminal of whoever
 /// runs the tests. `setsid` (util-linux) becomes the binary: same process, same parent.
 fn without_terminal(binary: &Path) -> Command {
-    let path = search_path();
-    let Some(setsid) = std::env::split_paths(&path)
-        .map(|dir| dir.join("setsid"))
-        .find(|file| file.is_file())
-    else {
+    let Some(setsid) = setsid() else {
         return Command::new(binary);
     };
     let mut command = Command::new(setsid);
     command.arg(binary);
     command
+}
+
+/// Starts the binary from a shell, as people do, whose terminal is stdin. The shell says there how
+/// the binary has left it, before its end would set it right.
+fn with_terminal(binary: &Path) -> Command {
+    const SHELL: &str = r#"trap : INT TERM; "$@" 3>&-; code=$?
+        case $(stty -a <&3) in *" -echo "*) echo "[left without echo]" >&3;; esac
+        exit $code"#;
+    let mut command = Command::new(setsid().expect("setsid (util-linux)"));
+    command.args(["--ctty", "sh", "-c"]);
+    command
+        .arg(format!("exec 3<>/dev/tty; {SHELL}"))
+        .arg("sh")
+        .arg(binary);
+    command
+}
+
+fn setsid() -> Option<PathBuf> {
+    let path = search_path();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("setsid"))
+        .find(|file| file.is_file())
 }
 
 #[allow(
