@@ -110,28 +110,24 @@ impl Keeping<'_, '_, '_> {
         if matches!(context.method, Method::TokenFile(_)) {
             return Ok(None);
         }
+        let (fresh, key) = (self.fresh, get::session_key(context));
+        let proven = fresh.unproven.is_none();
+        let endpoint = fresh.endpoint.to_string();
+        let credential = fresh.credential.clone();
+        let entry = Entry::new(&key, fresh.method, endpoint, proven, credential);
+        let saved = self.store.save(&key, &entry);
         if let Some((username, password)) = &self.password {
             let key = get::password_key(context);
             let password = StoredPassword::new(&key, username, password.clone());
             self.store.save_password(&key, &password)?;
         }
-        let (fresh, key) = (self.fresh, get::session_key(context));
-        let proven = fresh.unproven.is_none();
-        let endpoint = fresh.endpoint.to_string();
-        let entry = Entry::new(
-            &key,
-            fresh.method,
-            endpoint,
-            proven,
-            fresh.credential.clone(),
-        );
-        match self.store.save(&key, &entry) {
+        match saved {
             Ok(place) => Ok(Some(place)),
             Err(error) if get::store_was_named(context) => Err(error),
             Err(error) => {
                 let why = error.one_line();
-                self.setting
-                    .tell(&format!("The session was not stored: {why}"));
+                let words = format!("The session was not stored: {why}");
+                self.setting.tell(&words);
                 Ok(None)
             }
         }
