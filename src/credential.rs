@@ -187,19 +187,19 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn ending(seconds: i64) -> Option<KnownEnd> {
-        Some(KnownEnd {
+    fn ending(seconds: i64) -> KnownEnd {
+        KnownEnd {
             at: at(seconds),
             source: ExpirySource::MaxAge,
-        })
+        }
     }
 
-    fn credential(known: Option<KnownEnd>, session_lifetime: Option<i64>) -> Credential {
+    fn credential(known: impl Into<Option<KnownEnd>>, session_lifetime: Option<i64>) -> Credential {
         Credential::new(
             Material::None,
             None,
             at(0),
-            known,
+            known.into(),
             session_lifetime.map(TimeDelta::seconds),
         )
     }

@@ -168,6 +168,17 @@ impl Error {
         self
     }
 
+    /// Changes the message, the causes and the hints.
+    #[must_use]
+    pub fn with_each_text(mut self, change: impl Fn(String) -> String) -> Self {
+        let details = &mut *self.0;
+        let lists = details.causes.iter_mut().chain(&mut details.hints);
+        for text in lists.chain([&mut details.message]) {
+            *text = change(std::mem::take(text));
+        }
+        self
+    }
+
     /// Tells the kind of failure.
     pub fn slug(&self) -> Slug {
         self.0.slug

@@ -7,6 +7,7 @@
 mod client;
 mod failure;
 mod jar;
+mod words;
 
 use std::cell::{Cell, RefCell};
 use std::io::Read;
@@ -29,6 +30,7 @@ use crate::secret::Secret;
 use crate::trace::Trace;
 use client::Clients;
 use jar::Jar;
+pub use words::fit_to_show;
 
 /// More redirects than any login needs.
 const MOST_REDIRECTS: usize = 20;
@@ -51,6 +53,7 @@ pub struct Http<'a> {
     until: Cell<Instant>,
     hops: Cell<u32>,
     jar: RefCell<Jar>,
+    secrets: RefCell<Vec<Secret>>,
     trace: &'a Trace,
 }
 
@@ -84,6 +87,13 @@ impl<'a> Http<'a> {
             until: Cell::new(Instant::now() + context.deadlines.login),
             hops: Cell::new(0),
             jar: RefCell::default(),
+            secrets: RefCell::new(
+                extra_headers
+                    .iter()
+                    .map(|(_, value)| value.clone())
+                    .filter(|value| is_worth_withholding(value.expose()))
+                    .collect(),
+            ),
             trace,
         })
     }
@@ -175,9 +185,48 @@ impl<'a> Http<'a> {
         self.until.set(Instant::now() + self.deadlines.login);
     }
 
+    /// Remembers a secret that is about to be sent, so that no server's echo of it is shown.
+    pub fn keep_secret(&self, secret: &Secret) {
+        self.secrets.borrow_mut().push(secret.clone());
+    }
+
+    /// Quotes a server: cut, visible, and withheld where its words repeat what was sent.
+    pub fn quoted(&self, words: &str) -> String {
+        if self.repeats_a_secret(words) {
+            return words::WITHHELD.to_owned();
+        }
+        fit_to_show(words)
+    }
+
+    /// Takes out of an error what repeats a secret that was sent, such as the path of a redirect.
+    pub fn censored(&self, error: Error) -> Error {
+        error.with_each_text(|text| {
+            if self.repeats_a_secret(&text) {
+                words::WITHHELD.to_owned()
+            } else {
+                text
+            }
+        })
+    }
+
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
-        self.trace.say(words);
+        let words = words.to_string();
+        if self.repeats_a_secret(&words) {
+            self.trace.say(words::WITHHELD);
+        } else {
+            self.trace.say(words);
+        }
+    }
+
+    fn repeats_a_secret(&self, words: &str) -> bool {
+        let secrets = self.secrets.borrow();
+        let jar = self.jar.borrow();
+        let mut cookies = jar.values().filter(|value| is_worth_withholding(value));
+        secrets
+            .iter()
+            .any(|secret| words::repeats(words, secret.expose()))
+            || cookies.any(|value| words::repeats(words, value))
     }
 
     fn send(
@@ -234,8 +283,7 @@ impl<'a> Http<'a> {
             unread: Some(answer),
             text: String::new(),
         };
-        self.trace
-            .say(format_args!("{method} {}: {}", shown(url), page.summary()));
+        self.say(format_args!("{method} {}: {}", shown(url), page.summary()));
         self.jar
             .borrow_mut()
             .store(url, &page.headers, hop, Utc::now());
@@ -345,6 +393,11 @@ fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap> {
         map.append(name, value);
     }
     Ok(map)
+}
+
+/// Tells a secret from a header's or cookie's everyday value, which any text may happen to contain.
+fn is_worth_withholding(value: &str) -> bool {
+    value.len() >= 8
 }
 
 /// Gives a limit in words, to the second, or below that to the millisecond.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::Context;
-use crate::config::context::Method;
+use crate::config::context::{Dex, Method};
 use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};
@@ -61,15 +61,30 @@ pub fn log_in(
         safe_way(endpoint.url(), context)?;
     }
     let http = Http::new(context, endpoint, extra_headers, trace)?;
-    match (context.method.dex(), person) {
-        (Some(dex), Some(person)) => match dex::log_in(&http, context, dex, endpoint, person)? {
-            Outcome::Session(session) => prove_session(&http, context, session, now()),
-            Outcome::Unsecured => {
-                trace.say(format_args!("{endpoint} asks for no login"));
-                open_endpoint(&http, context, endpoint, extra_headers, now())
-            }
-        },
+    let fresh = match (context.method.dex(), person) {
+        (Some(dex), Some(person)) => {
+            through_dex(&http, context, dex, endpoint, person, extra_headers, now)
+        }
         _ => open_endpoint(&http, context, endpoint, extra_headers, now()),
+    };
+    fresh.map_err(|error| http.censored(error))
+}
+
+fn through_dex(
+    http: &Http<'_>,
+    context: &Context,
+    dex: &Dex,
+    endpoint: &Endpoint,
+    person: &dyn Person,
+    extra_headers: &[(String, Secret)],
+    now: fn() -> DateTime<Utc>,
+) -> Result<Fresh> {
+    match dex::log_in(http, context, dex, endpoint, person)? {
+        Outcome::Session(session) => prove_session(http, context, session, now()),
+        Outcome::Unsecured => {
+            http.say(format_args!("{endpoint} asks for no login"));
+            open_endpoint(http, context, endpoint, extra_headers, now())
+        }
     }
 }
 

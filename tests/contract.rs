@@ -20,7 +20,7 @@ fn a_document_of_each_type_follows_the_schema_to_the_letter() {
     let sandbox = Sandbox::new();
     let token = sandbox.file(
         "token",
-        &kfp_api::service_account_token("pipelines.kubeflow.org", 3600),
+        kfp_api::service_account_token("pipelines.kubeflow.org", 3600),
     );
     sandbox.file("ca.pem", support::http::TestCa::generate().pem());
     sandbox.config(&format!(
@@ -199,11 +199,11 @@ fn the_pod_of_the_volume_mounts_the_token_where_the_program_looks() {
 // ------------------------------------------------------------ helpers
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap()
+    std::fs::read_to_string(root().join(path)).expect("a file of the project")
 }
 
 fn read_json(path: &str) -> Value {
-    serde_json::from_str(&read(path)).unwrap()
+    serde_json::from_str(&read(path)).expect("JSON")
 }
 
 fn root() -> PathBuf {
@@ -211,7 +211,7 @@ fn root() -> PathBuf {
 }
 
 fn compiled(schema: &Value) -> jsonschema::Validator {
-    jsonschema::validator_for(schema).unwrap()
+    jsonschema::validator_for(schema).expect("a schema")
 }
 
 /// The published schema is open, as readers ignore what they do not know. What we print has nothing that it does not

@@ -122,10 +122,13 @@ impl<'a> Shell<'a> {
                 .insert(name.to_owned(), value.to_owned());
             return String::new();
         }
-        let folder = Path::new(support::BINARY).parent().unwrap().display();
-        let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
-        let script = format!("{{ {}\n}} 2>&1", command.replace(HOST, &self.door.origin()));
-        let mut run = self.sandbox.command(&["-c", &script]).env("PATH", &path);
+        let binary = Path::new(support::BINARY);
+        let folder = binary.parent().expect("the binary's folder").display();
+        let script = format!(
+            "PATH={folder}:$PATH; {{ {}\n}} 2>&1",
+            command.replace(HOST, &self.door.origin())
+        );
+        let mut run = self.sandbox.command(&["-c", &script]);
         for (name, value) in &*self.exported.borrow() {
             run = run.env(name, value);
         }
@@ -134,7 +137,8 @@ impl<'a> Shell<'a> {
 }
 
 fn readme() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    std::fs::read_to_string(path).expect("README.md")
 }
 
 fn blocks(language: &str) -> Vec<String> {

@@ -257,7 +257,14 @@ fn plain_message(error: &serde_saphyr::Error) -> String {
     let cut = text.rfind(" at line ").unwrap_or(text.len());
     // What follows is for the library's own users.
     let text = text[..cut].split(", set DuplicateKeyPolicy").next();
-    text.unwrap_or_default().to_owned()
+    let plain = match text.unwrap_or_default() {
+        "expected mapping start" => "keys with values (`key: value`) are expected here",
+        "expected sequence start" => "a list is expected here",
+        "expected string scalar" => "a text is expected here",
+        "invalid boolean" => "true or false is expected here",
+        other => other,
+    };
+    plain.to_owned()
 }
 
 fn is_blank(text: &str) -> bool {

@@ -41,6 +41,11 @@ impl Jar {
         }
     }
 
+    /// Gives the value of every cookie that there was, ended or not.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.store.iter_any().map(|cookie| cookie.value())
+    }
+
     /// Gives the `Cookie` header for a request to `url`, `None` where there is nothing to send.
     pub(super) fn header(&self, url: &Url) -> Option<HeaderValue> {
         let pairs: Vec<String> = self

@@ -15,10 +15,10 @@ use crate::config::context::{Context, Dex};
 use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
-use crate::http::{HTML, Http, Page, shown};
+use crate::http::{HTML, Http, Page, fit_to_show, shown};
 use crate::method::safe_way;
 use crate::secret::Secret;
-use page::{Form, PageText, fit_to_show};
+use page::{Form, PageText};
 use rules::Walked;
 
 /// Who is asked for the user name and password, once a form for them is reached.
@@ -109,7 +109,7 @@ impl Login<'_> {
         let mut walked = Walked::new(self.dex.connector.as_deref());
         let page = self.reach_dex(&mut walked)?;
         if !walked.met_authorization_request() {
-            return without_login(page).map(Attempt::Done);
+            return without_login(self.http, page).map(Attempt::Done);
         }
         safe_way(self.endpoint.url(), self.context)?;
         let page = self.choose_connector(page, &mut walked)?;
@@ -117,6 +117,7 @@ impl Login<'_> {
 
         let username = self.person.username()?;
         let password = self.person.password(&username)?;
+        self.http.keep_secret(&password);
         self.http.restart_clock();
         let fields = found.form.filled(&username, &password).ok_or_else(|| {
             Error::new(
@@ -134,7 +135,6 @@ impl Login<'_> {
             login: self,
             walked,
             username,
-            password,
         };
         if back.walked.callback_hop().is_none() && answer.url == found.form.action {
             return back.stayed_at_form(answer);
@@ -198,7 +198,7 @@ impl Login<'_> {
         if ids.is_empty() {
             return Ok(page);
         }
-        let listed = fit_to_show(&ids.join(", "), None);
+        let listed = fit_to_show(&ids.join(", "));
         let wanted = match (self.dex.connector.as_deref(), ids.as_slice()) {
             (Some(wanted), _) => wanted,
             (None, [only]) => only,
@@ -230,7 +230,7 @@ impl Login<'_> {
             .into_iter()
             .find(|form| form.is_post && form.asks_for_password())
         else {
-            return Err(refused_by_dex(&page, &text.words(), None));
+            return Err(refused_by_dex(&page, &self.http.quoted(&text.words())));
         };
         rules::may_post(
             walked,
@@ -252,7 +252,6 @@ struct Back<'a> {
     login: &'a Login<'a>,
     walked: Walked,
     username: String,
-    password: Secret,
 }
 
 impl Back<'_> {
@@ -272,10 +271,7 @@ impl Back<'_> {
                     self.username
                 ),
             )
-            .because(format!(
-                "Dex says: {}",
-                fit_to_show(&words, Some(&self.password))
-            )));
+            .because(format!("Dex says: {}", self.login.http.quoted(&words))));
         }
         let words = text.words();
         let lower = words.to_lowercase();
@@ -283,12 +279,9 @@ impl Back<'_> {
             .iter()
             .any(|sign| lower.contains(sign));
         if status.is_client_error() && is_over {
-            return Ok(Attempt::FormExpired(fit_to_show(
-                &words,
-                Some(&self.password),
-            )));
+            return Ok(Attempt::FormExpired(self.login.http.quoted(&words)));
         }
-        Err(refused_by_dex(&answer, &words, Some(&self.password)))
+        Err(refused_by_dex(&answer, &self.login.http.quoted(&words)))
     }
 
     /// Dex may ask whether the relying party may know who we are: yes, as the person asked for this login.
@@ -326,7 +319,7 @@ impl Back<'_> {
     fn session(self, mut last: Page) -> Result<Session> {
         let Some(callback) = self.walked.callback_hop() else {
             let words = parsed(&mut last)?.words();
-            return Err(refused_by_dex(&last, &words, Some(&self.password)));
+            return Err(refused_by_dex(&last, &self.login.http.quoted(&words)));
         };
         let endpoint = self.login.endpoint.reached_as(&last.url);
         let (cookies, end) = self.login.http.session_cookies(endpoint.url(), callback);
@@ -338,7 +331,7 @@ impl Back<'_> {
                 endpoint,
             });
         }
-        let words = fit_to_show(&parsed(&mut last)?.words(), Some(&self.password));
+        let words = self.login.http.quoted(&parsed(&mut last)?.words());
         Err(Error::new(
             Slug::LoginNotAccepted,
             format!(
@@ -353,7 +346,7 @@ impl Back<'_> {
 }
 
 /// The endpoint led to no authorization request: it is open, or something else is in front of it.
-fn without_login(mut page: Page) -> Result<Outcome> {
+fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
     if page.status.is_success() {
         let asks = page.is("text/html")
             && parsed(&mut page)?
@@ -391,13 +384,12 @@ fn without_login(mut page: Page) -> Result<Outcome> {
     Err(if words.is_empty() {
         error
     } else {
-        error.because(format!("it says: {}", fit_to_show(&words, None)))
+        error.because(format!("it says: {}", http.quoted(&words)))
     })
 }
 
 /// Explains a page that ends the login on Dex's side, quoting it.
-fn refused_by_dex(page: &Page, words: &str, sent: Option<&Secret>) -> Error {
-    let words = fit_to_show(words, sent);
+fn refused_by_dex(page: &Page, words: &str) -> Error {
     let place = shown(&page.url);
     if page.status.is_server_error() {
         return Error::new(

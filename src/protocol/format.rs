@@ -71,17 +71,12 @@ impl Format {
 
     fn unavailable(self, kind: &str) -> Error {
         let what = match kind {
-            "cookie" => "a session's cookies",
-            "none" => "no credential at all",
-            _ => "a bearer token",
+            "cookie" => "cannot carry a session's cookies, which is what this context gives",
+            "none" => "needs a credential, and this context gives none",
+            _ => "cannot carry a bearer token, which is what this context gives",
         };
-        let error = Error::new(
-            Slug::FormatNotAvailable,
-            format!(
-                "the form `-o {}` cannot carry {what}, which is what this context gives",
-                self.name()
-            ),
-        );
+        let message = format!("the form `-o {}` {what}", self.name());
+        let error = Error::new(Slug::FormatNotAvailable, message);
         if self.is_exec() {
             error
                 .because("an ExecCredential has room for a bearer token only, and most Kubernetes clients go on without credentials when there is none")

@@ -670,7 +670,7 @@ impl TestCa {
     /// Signs a certificate for these DNS names and IP addresses and makes a server's
     /// configuration of it.
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
-        self.sign(certificate_for(names))
+        self.sign(&certificate_for(names))
     }
 
     /// Does the same with a certificate that ended long ago.
@@ -678,10 +678,10 @@ impl TestCa {
         let mut params = certificate_for(names);
         params.not_before = rcgen::date_time_ymd(2019, 1, 1);
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Arc<ServerConfig> {
+    fn sign(&self, params: &CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let leaf = params
             .signed_by(&key, &self.issuer)

@@ -243,18 +243,30 @@ pub(super) fn change(setting: &Setting<'_, '_>, edits: &[Edit<'_>]) -> Result<()
         String::new()
     };
     let after = edit::apply(&before, edits).map_err(|refusal| not_editable(&path, &refusal))?;
-    let config = file::parse(&path, &after)?;
-    check(
-        &ConfigFile {
-            path: path.clone(),
-            config,
-        },
-        setting,
-    )?;
+    checked(setting, &path, &after).map_err(|error| not_sound(&path, &error))?;
     write_private_durably(&path, after.as_bytes()).map_err(|error| {
         let what = format!("cannot write {}; it is as it was", path.display());
         Error::new(Slug::ConfigWriteFailed, what).because(error)
     })
+}
+
+fn checked(setting: &Setting<'_, '_>, path: &Path, text: &str) -> Result<()> {
+    let config = file::parse(path, text)?;
+    let path = path.to_path_buf();
+    check(&ConfigFile { path, config }, setting)
+}
+
+/// The line and column of a file that was never written would only mislead.
+fn not_sound(path: &Path, error: &Error) -> Error {
+    let why = error.message();
+    let why = why.split_once(": ").map_or(why, |(_place, why)| why);
+    let what = format!(
+        "{} would make no sense with this change, and is as it was",
+        path.display()
+    );
+    Error::new(error.slug(), what)
+        .because(why)
+        .hint("correct the option's value")
 }
 
 fn not_editable(path: &Path, refusal: &edit::NotEditable) -> Error {

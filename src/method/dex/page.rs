@@ -5,9 +5,6 @@ use url::Url;
 
 use crate::secret::Secret;
 
-/// As many characters of a server's words as are shown to people.
-const MOST_WORDS: usize = 200;
-
 /// A parsed page.
 pub struct PageText {
     html: Html,
@@ -242,42 +239,6 @@ fn words_of(element: ElementRef<'_>) -> String {
     text.join(" ")
 }
 
-/// Makes a server's words fit to be shown to people: cut, on one line of visible characters, and withheld where they
-/// repeat what was sent, in whatever spelling.
-pub fn fit_to_show(words: &str, sent: Option<&Secret>) -> String {
-    let visible: String = words.chars().filter(|c| is_visible(*c)).collect();
-    if sent.is_some_and(|secret| repeats(&visible, secret.expose())) {
-        return "(withheld, as it repeats what was sent)".to_owned();
-    }
-    if visible.chars().count() <= MOST_WORDS {
-        return visible;
-    }
-    let cut: String = visible.chars().take(MOST_WORDS).collect();
-    format!("{cut}…")
-}
-
-/// Tells whether a terminal shows a character as itself: no control character, nothing that turns the writing
-/// direction, ends the line or takes no room.
-fn is_visible(c: char) -> bool {
-    let is_format = matches!(
-        c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-    );
-    !c.is_control() && !is_format
-}
-
-/// Tells whether words repeat a secret as it is, with other blanks, or encoded as in a URL or form.
-fn repeats(words: &str, secret: &str) -> bool {
-    let packed = |text: &str| -> String {
-        let visible = text.chars().filter(|c| is_visible(*c));
-        visible.filter(|c| !c.is_whitespace()).collect()
-    };
-    let secret = packed(secret);
-    let spaced = words.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
-    !secret.is_empty() && (packed(words).contains(&secret) || packed(&decoded).contains(&secret))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,15 +318,5 @@ mod tests {
             r#"<div class="theme-panel"><h2 class="theme-heading">Bad Request</h2><p>User session   has expired.</p></div>"#,
         );
         assert_eq!(page.words(), "Bad Request: User session has expired.");
-    }
-
-    #[test]
-    fn a_servers_words_are_cut_cleaned_and_withheld() {
-        assert_eq!(fit_to_show("a\u{1b}[31mb", None), "a[31mb");
-        assert_eq!(
-            fit_to_show(&"x".repeat(500), None).chars().count(),
-            MOST_WORDS + 1
-        );
-        assert!(!fit_to_show("wrong: hunter2!", Some(&Secret::new("hunter2"))).contains("hunter2"));
     }
 }

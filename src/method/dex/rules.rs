@@ -9,8 +9,7 @@ use url::Url;
 use crate::config::context::{Context, Dex};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
-use crate::http::shown;
-use crate::method::dex::page::fit_to_show;
+use crate::http::{fit_to_show, shown};
 use crate::method::safe_way;
 
 /// What has been seen on the way so far.
@@ -120,7 +119,7 @@ impl Walked {
             .as_ref()
             .filter(|wanted| **wanted != id)
         {
-            let offered = fit_to_show(&id, None);
+            let offered = fit_to_show(&id);
             return Err(Error::new(
                 Slug::ConnectorUnknown,
                 format!("Dex went straight to its connector {id:?}, not to {wanted:?}: it offers {offered} only"),

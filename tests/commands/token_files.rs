@@ -1,0 +1,197 @@
+//! The method `token-file`: what is read, and every fault with its name.
+
+use super::*;
+
+#[test]
+fn a_token_file_alone_is_enough() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token("somebody", 600));
+    home.file("token", format!("{token}\n"));
+    let output = home.run(&["get", "--token-file", "token"]).assert_success();
+    let status = &output.json()["status"];
+    assert_eq!(status["token"], token.as_str());
+    assert_eq!(
+        status["headers"]["Authorization"][0],
+        format!("Bearer {token}")
+    );
+    assert_eq!(status["kfp"]["type"], "bearer");
+    assert_eq!(status["kfp"]["expirySource"], "jwt");
+    assert_eq!(
+        status["kfp"]["principal"],
+        "system:serviceaccount:team-a:default-editor"
+    );
+    assert_eq!(status["kfp"]["endpoint"], "http://ml-pipeline-ui");
+}
+
+#[test]
+fn in_a_pod_nothing_need_be_said() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token(AUDIENCE, 3600));
+    let file = home
+        .file("projected", &token)
+        .to_string_lossy()
+        .into_owned();
+    home.env("KF_PIPELINES_SA_TOKEN_PATH", &file);
+    let output = home.run(&["get"]).assert_success();
+    assert_eq!(output.json()["status"]["token"], token.as_str());
+    assert_eq!(
+        home.run(&["get", "-o", "token"]).assert_success().stdout,
+        token + "\n"
+    );
+
+    // A public endpoint gets no token that nobody has named for it.
+    let public = [
+        "status",
+        "-o",
+        "json",
+        "--endpoint",
+        "https://kf.example.com",
+    ];
+    let output = home.run(&public).assert_success();
+    assert_eq!(output.json()[0]["method"], "auto");
+
+    let wrong = home.secret(service_account_token(
+        "https://kubernetes.default.svc",
+        3600,
+    ));
+    home.file("projected", &wrong);
+    home.run(&["get"])
+        .assert_error(3, "token-file-audience")
+        .assert_says("https://kubernetes.default.svc")
+        .assert_says(AUDIENCE);
+}
+
+#[test]
+fn every_fault_of_a_token_file_has_its_own_name() {
+    let home = Sandbox::new();
+    let expired = home.secret(service_account_token(AUDIENCE, -10));
+    let elsewhere = home.secret(service_account_token("https://kubernetes.default.svc", 600));
+    let nobody = home.secret(made_up_jwt(&json!({"exp": 4_000_000_000_u64})));
+    fs::create_dir(home.home().join("folder")).unwrap();
+    home.secret("two tokens");
+    for (contents, slug, words) in [
+        (None, "token-file-missing", "PodDefault"),
+        (Some(Vec::new()), "token-file-empty", ""),
+        (Some(b" \r\n\n".to_vec()), "token-file-empty", ""),
+        (
+            Some(b"two tokens".to_vec()),
+            "token-file-invalid",
+            "more than one",
+        ),
+        (Some(b"one\nX-Evil: 1".to_vec()), "token-file-invalid", ""),
+        (Some(b"esc\x1b[31m".to_vec()), "token-file-invalid", ""),
+        (Some("t\u{f6}ken".into()), "token-file-invalid", ""),
+        (Some(vec![0xff, 0xfe]), "token-file-invalid", ""),
+        (
+            Some(vec![b'a'; 1024 * 1024 + 1]),
+            "token-file-unreadable",
+            "larger than",
+        ),
+        (
+            Some(expired.into_bytes()),
+            "token-file-expired",
+            "expired at 20",
+        ),
+        (
+            Some(elsewhere.into_bytes()),
+            "token-file-audience",
+            "kubeflow-pipelines-api-token",
+        ),
+        (Some(nobody.into_bytes()), "token-file-audience", AUDIENCE),
+    ] {
+        let path = home.home().join("token");
+        fs::remove_file(&path).ok();
+        if let Some(contents) = contents {
+            home.file("token", contents);
+        }
+        home.run(&["get", "--token-file", "token", "--audience", AUDIENCE])
+            .assert_error(3, slug)
+            .assert_says(words)
+            .assert_says("token");
+    }
+    home.run(&["get", "--token-file", "folder"])
+        .assert_error(3, "token-file-unreadable")
+        .assert_says("folder/token");
+    home.run(&["get", "--token-file", "token/below"])
+        .assert_error(3, "token-file-unreadable");
+}
+
+#[test]
+fn the_audience_hints_name_the_ways_to_a_right_token() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token("https://kubernetes.default.svc", 600));
+    home.file("token", token);
+    home.run(&["get", "--token-file", "token", "--audience", AUDIENCE])
+        .assert_error(3, "token-file-audience")
+        .assert_says("volume")
+        .assert_says("PodDefault")
+        .assert_says("kubeflow-pipelines-api-token")
+        .assert_says("ServiceAccount")
+        .assert_says("kubeflow-edit");
+}
+
+#[test]
+fn an_audience_is_checked_where_it_is_known() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token("somebody", 600));
+    home.file("token", &token);
+    let read = |args: &[&str]| home.run(&[&["get", "--token-file", "token"], args].concat());
+    read(&[]).assert_success();
+    read(&["--audience", "somebody"]).assert_success();
+    read(&["--audience", "else"]).assert_error(3, "token-file-audience");
+
+    home.config(
+        "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n  - name: strict\n    \
+         endpoint: https://kf.example.com\n    token-file: {path: ~/token, audience: else}\n",
+    );
+    home.run(&["get", "--context", "strict"])
+        .assert_error(3, "token-file-audience");
+    home.run(&["get", "--context", "strict", "--audience", "somebody"])
+        .assert_success();
+}
+
+#[test]
+fn a_token_without_an_end_gets_the_assumed_hour() {
+    let home = Sandbox::new();
+    let token = home.secret("opaque-token-of-somebody");
+    home.file("token", format!("\u{feff}  {token}\r\n"));
+    let output = home.run(&["get", "--token-file", "token"]).assert_success();
+    let status = &output.json()["status"];
+    assert_eq!(status["token"], token.as_str());
+    assert_eq!(status["kfp"]["expirySource"], "assumed");
+}
+
+#[test]
+fn a_pipe_in_the_files_place_is_read() {
+    let home = Sandbox::new();
+    let token = home.secret("token-out-of-a-pipe");
+    let pipe = home.home().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let writer = std::thread::spawn({
+        let (pipe, token) = (pipe.clone(), token.clone());
+        move || fs::write(pipe, token)
+    });
+    let output = home
+        .run(&["get", "-o", "token", "--token-file", "pipe"])
+        .assert_success();
+    assert_eq!(output.stdout, token + "\n");
+    writer.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_token_behind_a_symbolic_link_is_read_as_kubernetes_mounts_it() {
+    let home = Sandbox::new();
+    let token = home.secret("token-in-a-projected-volume");
+    home.file("volume/..2026_11_22/token", &token);
+    let volume = home.home().join("volume");
+    std::os::unix::fs::symlink("..2026_11_22", volume.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/token", volume.join("token")).unwrap();
+    let output = home.run(&["get", "-o", "token", "--token-file", "volume/token"]);
+    assert_eq!(output.assert_success().stdout, token + "\n");
+}

@@ -1,0 +1,165 @@
+//! Front doors as the real world has them, also those that no server to be installed gives any more.
+
+use super::*;
+
+#[test]
+fn a_form_of_before_dex_2_29_is_filled_in() {
+    let home = home();
+    let door = FrontDoor::start(Options {
+        old_dex: true,
+        sign_in_page: false,
+        ..Options::default()
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    assert_opens(&door.origin(), &output);
+    assert_eq!(
+        door.server.hops(),
+        [
+            "GET /pipeline 302",
+            "GET /dex/auth 302",
+            "GET /dex/auth/local 200",
+            "POST /dex/auth/local 303",
+            "GET /dex/approval 303",
+            "GET /oauth2/callback 302",
+            "GET /pipeline 200",
+            "GET /pipeline/apis/v2beta1/healthz 200",
+            "GET /echo 200",
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_password_is_told_in_dexs_words_by_old_and_new_dex() {
+    for wrong_password in [WrongPassword::Old200, WrongPassword::New401] {
+        let home = home();
+        let wrong = home.secret("not the password");
+        let door = FrontDoor::start(Options {
+            wrong_password,
+            ..Options::default()
+        });
+        get(&home, &door.endpoint())
+            .env("KFP_CREDENTIAL_PASSWORD", &wrong)
+            .run()
+            .assert_error(5, "dex-login-rejected")
+            .assert_says("Invalid Email Address and password.")
+            .assert_says(USER);
+        assert_eq!(posts(&door.server), 1, "{wrong_password:?}");
+    }
+}
+
+#[test]
+fn authservices_state_cookie_stays_behind() {
+    let home = home();
+    let door = FrontDoor::start(Options {
+        relying_party: RelyingParty::Authservice,
+        absolute_redirects: true,
+        ..Options::default()
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    assert_eq!(cookie_names(&output), ["authservice_session"]);
+    let (source, life) = expiry(&output);
+    assert_eq!(source, "max-age");
+    // The cookie was set before the login ended.
+    assert!((86_390..=86_400).contains(&life), "{life}");
+    assert_opens(&door.origin(), &output);
+    let hops = door.server.hops();
+    assert!(
+        hops.contains(&"GET /authservice/oidc/callback 302".to_owned()),
+        "{hops:?}"
+    );
+}
+
+#[test]
+fn a_session_of_38000_years_is_cut_to_400_days() {
+    let home = home();
+    let door = altered(Options::default(), |_, response| {
+        set_cookies(response, |line| {
+            line.replace("Max-Age=86400", "Max-Age=1200000000000")
+        });
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    assert_eq!(expiry(&output), ("max-age".into(), 400 * 86_400));
+}
+
+#[test]
+fn an_expired_form_is_fetched_anew_once() {
+    let home = home();
+    let door = FrontDoor::start(Options {
+        expired_form: true,
+        ..Options::default()
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    assert_opens(&door.origin(), &output);
+    assert_eq!((posts(&door.server), door.logins()), (2, 1));
+}
+
+#[test]
+fn a_form_that_always_expires_is_given_up() {
+    let home = home();
+    let door = altered(Options::default(), |request, response| {
+        if request.method == "POST" {
+            *response = dex_error(400, "User session has expired.");
+        }
+    });
+    get(&home, &door.endpoint())
+        .run()
+        .assert_error(5, "dex-refused")
+        .assert_says("User session has expired.");
+    assert_eq!(posts(&door.server), 2);
+}
+
+#[test]
+fn a_cookie_without_age_gets_the_assumed_hour() {
+    let home = home();
+    let door = FrontDoor::start(Options {
+        session_seconds: 0,
+        ..Options::default()
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    assert_eq!(expiry(&output), ("assumed".into(), 3_600));
+    assert!(output.json()["status"]["cookies"][0]["expires"].is_null());
+}
+
+#[test]
+fn every_part_of_a_split_cookie_is_given() {
+    let home = home();
+    let door = FrontDoor::start(Options {
+        split_cookie: true,
+        ..Options::default()
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    let parts: Vec<String> = (0..4).map(|part| format!("{SESSION}_{part}")).collect();
+    assert_eq!(cookie_names(&output), parts);
+    assert!(cookie_header(&output).len() > 12_000);
+    assert_opens(&door.origin(), &output);
+}
+
+#[test]
+fn a_login_at_the_origin_gives_the_endpoint_below_pipeline() {
+    let home = home();
+    let door = FrontDoor::start(Options::default());
+    let output = get(&home, &door.origin()).run().assert_success();
+    assert_eq!(
+        output.json()["status"]["kfp"]["endpoint"],
+        door.endpoint().as_str()
+    );
+    assert_opens(&door.origin(), &output);
+}
+
+#[test]
+fn an_odd_cookie_beside_the_session_does_no_harm() {
+    let home = home();
+    let door = altered(Options::default(), |request, response| {
+        if request.path() == "/pipeline" {
+            let odd = ["lang=français; Path=/", "=; Path=/", "no-equals-sign", ""];
+            for line in odd {
+                response
+                    .headers
+                    .push(("Set-Cookie".to_owned(), line.to_owned()));
+            }
+        }
+    });
+    let output = get(&home, &door.endpoint()).run().assert_success();
+    assert!(cookie_names(&output).contains(&SESSION.to_owned()));
+    assert_opens(&door.door.origin(), &output);
+}
