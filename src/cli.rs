@@ -4,13 +4,13 @@ mod config;
 mod get;
 mod login;
 mod logout;
+mod man;
 pub mod options;
 mod status;
 mod words;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write as _;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -145,7 +145,7 @@ pub(crate) fn run(
             clap_complete::generate(shell, &mut Cli::command(), "kfp-credential", &mut text);
             setting.print(&String::from_utf8_lossy(&text))
         }
-        Command::Man => setting.print(&manual()?),
+        Command::Man => setting.print(&man::page(Cli::command())?),
     }
 }
 
@@ -204,53 +204,6 @@ fn help_or_usage(error: &clap::Error, process: &mut Process<'_>) -> Result<()> {
         usage = usage.hint("no option takes a password, as others could read it: use --password-file F, --password-stdin (login) or KFP_CREDENTIAL_PASSWORD");
     }
     Err(usage)
-}
-
-/// One page for the program and all its commands.
-fn manual() -> Result<String> {
-    let mut command = Cli::command();
-    command.build();
-    let mut page = Vec::new();
-    let mut render = || -> std::io::Result<()> {
-        let man = clap_mangen::Man::new(command.clone());
-        man.render_title(&mut page)?;
-        man.render_name_section(&mut page)?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_description_section(&mut page)?;
-        man.render_options_section(&mut page)?;
-        render_commands(&command, &mut page)?;
-        man.render_extra_section(&mut page)
-    };
-    render().map_err(|error| {
-        Error::new(Slug::Internal, "the manual page could not be made").because(error)
-    })?;
-    let page = String::from_utf8_lossy(&page);
-    Ok(page.replace("\n.SH EXTRA\n", "\n.SH ENVIRONMENT AND EXIT STATUS\n"))
-}
-
-/// A section for each command below this one, with its parts as subsections.
-fn render_commands(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
-    for command in command.get_subcommands() {
-        if command.get_name() == "help" {
-            continue;
-        }
-        let man = clap_mangen::Man::new(command.clone());
-        let mut parts = Vec::new();
-        man.render_synopsis_section(&mut parts)?;
-        man.render_description_section(&mut parts)?;
-        man.render_options_section(&mut parts)?;
-        if command.get_after_help().is_some() {
-            man.render_extra_section(&mut parts)?;
-            parts.extend(b".fi\n");
-        }
-        let title = command.get_bin_name().unwrap_or(command.get_name());
-        let parts = String::from_utf8_lossy(&parts)
-            .replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n.nf\n")
-            .replace("\n.SH ", "\n.SS ");
-        write!(page, ".SH \"{}\"\n{parts}", title.to_uppercase())?;
-        render_commands(command, page)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
