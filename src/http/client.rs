@@ -17,12 +17,13 @@ use crate::endpoint::{Endpoint, Origin, is_loopback};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
 
-/// The clients of one run: one for this machine, which no proxy ever sees, and one for everywhere else.
+/// The clients of one run: those for this machine, which no proxy ever sees, and one for everywhere else.
 pub(super) struct Clients<'a> {
     connection: &'a Connection,
     deadlines: Deadlines,
     endpoint: Endpoint,
     // A client joins its runtime's thread when dropped, which a name server that hangs would hold up for ever.
+    plain: OnceCell<ManuallyDrop<Client>>,
     direct: OnceCell<ManuallyDrop<Client>>,
     outside: OnceCell<ManuallyDrop<Client>>,
 }
@@ -34,6 +35,7 @@ impl<'a> Clients<'a> {
             connection: &context.connection,
             deadlines: context.deadlines,
             endpoint: endpoint.clone(),
+            plain: OnceCell::new(),
             direct: OnceCell::new(),
             outside: OnceCell::new(),
         }
@@ -41,10 +43,14 @@ impl<'a> Clients<'a> {
 
     /// Gives the client for a URL, the address to hand to it, and the `Host` header where that differs.
     pub(super) fn for_url(&self, url: &Url) -> Result<(&Client, Url, Option<String>)> {
-        let client = if is_loopback(url) {
-            built(&self.direct, || self.build(ClientBuilder::no_proxy))?
-        } else {
-            built(&self.outside, || self.build_outside())?
+        let client = match (is_loopback(url), url.scheme()) {
+            // A port-forward: without TLS there is no certificate to verify, and reading the system's authorities
+            // would take longer than the login.
+            (true, "http") => built(&self.plain, || {
+                finished(self.bare().no_proxy().tls_certs_only([]))
+            })?,
+            (true, _) => built(&self.direct, || self.build(ClientBuilder::no_proxy))?,
+            (false, _) => built(&self.outside, || self.build_outside())?,
         };
         match &self.connection.tls_server_name {
             // The TLS library takes the name to verify from the URL, so the URL gets it, the name resolves to the
@@ -83,17 +89,23 @@ impl<'a> Clients<'a> {
         self.build(|builder| builder.proxy(proxy))
     }
 
-    fn build(&self, proxied: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client> {
+    /// Gives what all clients share.
+    fn bare(&self) -> ClientBuilder {
         // A second installation fails and changes nothing.
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
-        let mut builder = Client::builder()
+        Client::builder()
             .user_agent(concat!("kfp-credential/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(self.deadlines.connect)
             .timeout(self.deadlines.request)
+    }
+
+    fn build(&self, proxied: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client> {
+        let mut builder = self
+            .bare()
             .tls_danger_accept_invalid_certs(self.connection.insecure_skip_tls_verify);
         if !self.connection.insecure_skip_tls_verify {
             builder = builder.tls_certs_merge(authorities(self.connection)?);
@@ -104,11 +116,7 @@ impl<'a> Clients<'a> {
                 .no_proxy()
                 .resolve_to_addrs(name, &self.endpoint_addresses()?);
         }
-        proxied(builder).build().map_err(|error| {
-            Error::new(Slug::TlsUntrusted, "the HTTP client could not be set up")
-                .because_of(&error)
-                .hint("install the system's certificate authorities (Debian package ca-certificates), or give --certificate-authority F")
-        })
+        finished(proxied(builder))
     }
 
     /// Resolves the endpoint's host within the deadline of a connection: the system's resolver has none.
@@ -130,6 +138,14 @@ impl<'a> Clients<'a> {
             )),
         }
     }
+}
+
+fn finished(builder: ClientBuilder) -> Result<Client> {
+    builder.build().map_err(|error| {
+        Error::new(Slug::TlsUntrusted, "the HTTP client could not be set up")
+            .because_of(&error)
+            .hint("install the system's certificate authorities (Debian package ca-certificates), or give --certificate-authority F")
+    })
 }
 
 fn built(
