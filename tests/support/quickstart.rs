@@ -215,7 +215,16 @@ impl Demo {
 fn build_binary() -> Result<PathBuf, String> {
     let (target, profile) = own_target_and_profile()?;
     let mut cargo = Command::new(cargo());
-    cargo.args(["build", "--bin", "kfp-credential", "--profile", &profile]);
+    // With the example itself the features of what both are built on stay the same, and nothing is built twice.
+    cargo.args([
+        "build",
+        "--bin",
+        "kfp-credential",
+        "--example",
+        "quickstart",
+        "--profile",
+        &profile,
+    ]);
     cargo.args([
         "--message-format",
         "json-render-diagnostics",
