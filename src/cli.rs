@@ -6,6 +6,7 @@ mod login;
 mod logout;
 mod man;
 pub mod options;
+mod sdk;
 mod status;
 mod words;
 
@@ -20,9 +21,9 @@ use crate::Process;
 use crate::config::{Context, Inputs, resolve};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
-use crate::get::Run;
 use crate::protocol::format;
 use crate::protocol::request::ExecConfig;
+use crate::run::Run;
 use crate::trace::{Stderr, Trace};
 use options::{CommonOptions, ContactOptions, TargetOptions};
 
@@ -61,6 +62,10 @@ enum Command {
     /// Show and change the configuration file
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Take over IAP logins from the kfp SDK's credentials.json
+    Import(sdk::ImportOptions),
+    /// Write an IAP login as the kfp SDK's credentials.json, for machines without a person
+    Export(sdk::ExportOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -140,6 +145,8 @@ pub(crate) fn run(
         Command::Logout(options) => logout::run(&setting, options),
         Command::Status(options) => status::run(&mut setting, options),
         Command::Config(command) => config::run(&mut setting, command),
+        Command::Import(options) => sdk::import(&mut setting, options),
+        Command::Export(options) => sdk::export(&mut setting, options),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "kfp-credential", &mut text);

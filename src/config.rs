@@ -1,12 +1,13 @@
 //! From the configuration file, the options and the environment to one validated [`Context`].
 //!
 //! `file` is what is written, `context` what is meant, `entry` the way from the one to the other, `resolve` the
-//! precedence of all that adjusts it, `source` reads secrets from where the file says they are, `edit` changes the file.
+//! precedence of all that adjusts it, `method` that of the method, `source` reads secrets from where the file says they are, `edit` changes the file.
 
 pub mod context;
 pub mod edit;
 mod entry;
 pub mod file;
+mod method;
 mod resolve;
 pub mod source;
 

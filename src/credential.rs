@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::secret::{Secret, exposed};
+use crate::secret::{Secret, exposed, exposed_option};
 
 /// Ends further away than this are cut to it, as browsers do (RFC 6265bis section 5.5): some servers write nanoseconds
 /// where seconds belong.
@@ -31,6 +31,24 @@ pub struct Credential {
     pub told_end: DateTime<Utc>,
     /// How the end is known.
     pub expiry_source: ExpirySource,
+}
+
+/// What renews a credential without a person: a refresh token (RFC 6749 section 1.5) and the client it was given to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Grant {
+    /// The OAuth client.
+    pub client_id: String,
+    /// That client's secret, where it has one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "exposed_option"
+    )]
+    pub client_secret: Option<Secret>,
+    /// The refresh token.
+    #[serde(serialize_with = "exposed")]
+    pub refresh_token: Secret,
 }
 
 /// The three things that a client may have to put on its requests.
@@ -77,7 +95,7 @@ pub enum ExpirySource {
     Jwt,
     /// A cookie's `Max-Age` (RFC 6265 section 5.2.2).
     MaxAge,
-    /// A cookie's `Expires` (RFC 6265 section 5.2.1).
+    /// A cookie's `Expires` (RFC 6265 section 5.2.1), or an access token's `expires_in` (RFC 6749 section 5.1).
     Expires,
     /// The context's `session-lifetime`.
     Configured,

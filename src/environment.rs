@@ -3,7 +3,8 @@
 //! The process's variables are copied once, at the start; the rest of the crate asks [`Environment`], so tests give
 //! a whole environment as a value and no variable is read behind anybody's back. The one exception is the proxy
 //! variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and `SSL_CERT_FILE`/`SSL_CERT_DIR`, which the
-//! HTTP library reads itself, and `DBUS_SESSION_BUS_ADDRESS`, which the keyring's library reads.
+//! HTTP library reads itself, `DBUS_SESSION_BUS_ADDRESS`, which the keyring's library reads, and `BROWSER`, which the
+//! browser's reads.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -23,6 +24,23 @@ pub const KUBERNETES_EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 pub const KF_PIPELINES_ENDPOINT: &str = "KF_PIPELINES_ENDPOINT";
 /// The kfp SDK's path of the projected service account token.
 pub const KF_PIPELINES_SA_TOKEN_PATH: &str = "KF_PIPELINES_SA_TOKEN_PATH";
+
+/// The kfp SDK's OAuth client of IAP.
+pub const KF_PIPELINES_IAP_CLIENT_ID: &str = "KF_PIPELINES_IAP_OAUTH2_CLIENT_ID";
+/// The kfp SDK's desktop client.
+pub const KF_PIPELINES_APP_CLIENT_ID: &str = "KF_PIPELINES_APP_OAUTH2_CLIENT_ID";
+/// The secret of the kfp SDK's desktop client.
+pub const KF_PIPELINES_APP_CLIENT_SECRET: &str = "KF_PIPELINES_APP_OAUTH2_CLIENT_SECRET";
+
+/// The credential file of Google's application default credentials (<https://google.aip.dev/auth/4110>).
+pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// The folder of gcloud's own files.
+pub const CLOUDSDK_CONFIG: &str = "CLOUDSDK_CONFIG";
+/// The host, and port, of Google's metadata server where it is not the usual one (<https://google.aip.dev/auth/4115>).
+pub const GCE_METADATA_HOST: &str = "GCE_METADATA_HOST";
+/// Whether a credential file may have a program run (<https://google.aip.dev/auth/4117>).
+pub const GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: &str =
+    "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 
 /// Starts the name of each variable that stands in for a command-line option.
 const OPTION_PREFIX: &str = "KFP_CREDENTIAL_";
@@ -88,6 +106,21 @@ impl Environment {
     /// Gives the file in which the kfp SDK keeps the user's namespace.
     pub fn kfp_context_file(&self) -> Option<PathBuf> {
         Some(self.home()?.join(".config/kfp/context.json"))
+    }
+
+    /// Gives the file in which the kfp SDK keeps its IAP logins.
+    pub fn kfp_credentials_file(&self) -> Option<PathBuf> {
+        Some(self.home()?.join(".config/kfp/credentials.json"))
+    }
+
+    /// Gives the file of application default credentials that `gcloud auth application-default login` writes.
+    pub fn gcloud_credentials_file(&self) -> Option<PathBuf> {
+        let folder = match self.path(CLOUDSDK_CONFIG) {
+            Some(folder) => folder.to_path_buf(),
+            None if cfg!(windows) => self.path("APPDATA")?.join("gcloud"),
+            None => self.home()?.join(".config/gcloud"),
+        };
+        Some(folder.join("application_default_credentials.json"))
     }
 
     fn folder(&self, xdg: &str, windows: &str, under_home: &str) -> Option<PathBuf> {

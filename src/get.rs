@@ -10,26 +10,14 @@ use crate::config::context::{Method, StoreChoice};
 use crate::config::file::HeaderValue;
 use crate::config::source;
 use crate::credential::{Credential, Material};
-use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
+use crate::grants::Grants;
 use crate::guard;
-use crate::method;
+use crate::method::{self, Means};
 use crate::person::{Asking, Caller};
+use crate::run::Run;
 use crate::secret::Secret;
-use crate::store::Lock;
-use crate::store::{Entry, Identity, Key, Store};
-use crate::trace::Trace;
-
-/// What every step of a run may use.
-#[derive(Clone, Copy)]
-pub struct Run<'a> {
-    /// The environment.
-    pub environment: &'a Environment,
-    /// Where words for people go.
-    pub trace: &'a Trace,
-    /// The clock.
-    pub now: fn() -> DateTime<Utc>,
-}
+use crate::store::{Entry, Identity, Key, Lock, Store};
 
 /// What the caller wishes of the credential.
 #[derive(Debug, Clone, Copy)]
@@ -55,14 +43,8 @@ pub fn credential(
             "reading the token file {}",
             file.path.display()
         ));
-        let fresh = method::log_in(context, extra_headers, None, run.trace, run.now)?;
-        return Ok(Entry::new(
-            &key,
-            fresh.method,
-            fresh.endpoint.to_string(),
-            false,
-            fresh.credential,
-        ));
+        let fresh = method::log_in(context, &Means::of_nobody(run, extra_headers))?;
+        return Ok(fresh.into_entry(&key));
     }
     let store = Store::new(context.store, run.environment, run.trace, wish.interactive);
     let stored = store.load(&key);
@@ -76,73 +58,82 @@ pub fn credential(
 
     guard::interrupts();
     let _lock = Lock::acquire(run.environment, &key, context.deadlines.lock, run.trace)?;
-    let saved_meanwhile = store
-        .load(&key)
-        .filter(|entry| stored.as_ref() != Some(entry));
+    let newest = store.load(&key);
+    let saved_meanwhile = newest.as_ref().filter(|_| newest != stored);
     if let Some(entry) = saved_meanwhile.filter(|entry| entry.credential.is_live((run.now)())) {
         run.trace
             .say("answered with what another process has just saved");
-        return Ok(entry);
+        return Ok(entry.clone());
     }
-    match renewed(run, context, extra_headers, wish, &store, &key) {
-        Ok(entry) => Ok(entry),
-        Err(error) => {
-            match stored.filter(|entry| !wish.refresh && entry.credential.is_live((run.now)())) {
-                Some(entry) => {
-                    run.trace.say(format_args!(
-                        "renewing failed, the stored one still lives: {}",
-                        error.one_line()
-                    ));
-                    Ok(entry)
-                }
-                None => Err(error),
-            }
+    let renewing = Renewing {
+        run,
+        context,
+        extra_headers,
+        wish,
+        store: &store,
+        key: &key,
+    };
+    match (renewing.renewed(), newest) {
+        (Ok(entry), _) => Ok(entry),
+        (Err(error), Some(entry)) if !wish.refresh && entry.credential.is_live((run.now)()) => {
+            let why = error.one_line();
+            run.trace.say(format_args!(
+                "renewing failed, the stored one still lives: {why}"
+            ));
+            Ok(entry)
         }
+        (Err(error), _) => Err(error),
     }
 }
 
-fn renewed(
-    run: Run<'_>,
-    context: &Context,
-    extra_headers: &[(String, Secret)],
+/// Getting a new credential, under the lock.
+struct Renewing<'a> {
+    run: Run<'a>,
+    context: &'a Context,
+    extra_headers: &'a [(String, Secret)],
     wish: Wish,
-    store: &Store<'_>,
-    key: &Key,
-) -> Result<Entry> {
-    let asking = if wish.interactive {
-        Asking::WhatIsMissing
-    } else {
-        Asking::Never
-    };
-    let caller = context.method.dex().map(|dex| {
-        Caller::new(
-            run,
-            context,
-            dex,
-            store,
-            password_key(context),
-            asking,
-            None,
-        )
-    });
-    let person = caller
-        .as_ref()
-        .map(|caller| caller as &dyn method::dex::Person);
-    let fresh = method::log_in(context, extra_headers, person, run.trace, run.now)?;
-    let entry = Entry::new(
-        key,
-        fresh.method,
-        fresh.endpoint.to_string(),
-        fresh.unproven.is_none(),
-        fresh.credential,
-    );
-    if let Err(error) = store.save(key, &entry) {
-        run.trace.say(format_args!(
-            "the credential was not stored: {}",
-            error.one_line()
-        ));
+    store: &'a Store<'a>,
+    key: &'a Key,
+}
+
+impl Renewing<'_> {
+    fn renewed(&self) -> Result<Entry> {
+        let asking = if self.wish.interactive {
+            Asking::WhatIsMissing
+        } else {
+            Asking::Never
+        };
+        let caller = self.context.method.dex().map(|dex| {
+            let key = password_key(self.context);
+            Caller::new(self.run, self.context, dex, self.store, key, asking, None)
+        });
+        let grants = Grants {
+            run: self.run,
+            context: self.context,
+            store: self.store,
+            given: None,
+        };
+        let means = Means {
+            run: self.run,
+            extra_headers: self.extra_headers,
+            person: caller
+                .as_ref()
+                .map(|caller| caller as &dyn method::dex::Person),
+            grants: Some(&grants),
+        };
+        let entry = method::log_in(self.context, &means)?.into_entry(self.key);
+        self.save(&entry);
+        Ok(entry)
     }
-    Ok(entry)
+
+    fn save(&self, entry: &Entry) {
+        if let Err(error) = self.store.save(self.key, entry) {
+            let why = error.one_line();
+            self.run
+                .trace
+                .say(format_args!("the credential was not stored: {why}"));
+        }
+    }
 }
 
 /// Tells whether a stored credential is good beyond its leeway: min(6 min, a fifth of its life), as some clients run us
@@ -180,13 +171,26 @@ fn endpoint_text(context: &Context) -> String {
 
 fn identity<'a>(context: &'a Context, endpoint: &'a str) -> Identity<'a> {
     let dex = context.method.dex();
+    let (google, client_id) = match &context.method {
+        Method::Iap(iap) => {
+            let person = iap
+                .account
+                .as_deref()
+                .filter(|_| iap.google.service_account.is_none());
+            let is_person = iap.other_client_id.is_some() && iap.google.service_account.is_none();
+            let machine = Some(iap.google.identity.as_str()).filter(|_| !is_person);
+            (person.or(machine), iap.client_id.as_deref())
+        }
+        Method::Gcp(google) => (Some(google.identity.as_str()), None),
+        _ => (None, None),
+    };
     Identity {
         endpoint,
         method: context.method.name(),
-        user: dex.and_then(|dex| dex.username.as_deref()),
+        user: dex.and_then(|dex| dex.username.as_deref()).or(google),
         connector: dex.and_then(|dex| dex.connector.as_deref()),
         audience: None,
-        client_id: None,
+        client_id,
     }
 }
 

@@ -4,6 +4,7 @@
 //! every cookie's origin known, every deadline kept. The client is built with the first request, never for an answer
 //! that comes from the store: building one reads the system's certificate roots.
 
+pub mod api;
 mod client;
 mod failure;
 mod jar;
@@ -30,7 +31,7 @@ use crate::secret::Secret;
 use crate::trace::Trace;
 use client::Clients;
 use jar::Jar;
-pub use words::fit_to_show;
+pub use words::{fit_to_show, fit_to_show_without};
 
 /// More redirects than any login needs.
 const MOST_REDIRECTS: usize = 20;

@@ -41,6 +41,18 @@ pub fn claims(token: &str) -> Option<Claims> {
     })
 }
 
+/// Reads one claim that is text.
+pub fn text_claim(token: &str, name: &str) -> Option<String> {
+    let payload = object(token.split('.').nth(1)?)?;
+    payload.get(name)?.as_str().map(str::to_owned)
+}
+
+/// Reads how the token says that it is signed (RFC 7515 section 4.1.1).
+pub fn algorithm(token: &str) -> Option<String> {
+    let header = object(token.split('.').next()?)?;
+    header.get("alg")?.as_str().map(str::to_owned)
+}
+
 /// Seconds since 1970, with or without a fraction (RFC 7519 section 2, `NumericDate`); what no calendar holds is far away.
 fn numeric_date(value: &Value) -> Option<DateTime<Utc>> {
     #[expect(

@@ -9,7 +9,8 @@
 //! 4. [`protocol`] writes the answer: the document and the other forms of it, the only writer to stdout.
 //!
 //! [`credential`], [`secret`] and [`error`] are the words that all of them share; [`http`] is the one client and the
-//! one redirect follower; [`person`] and [`terminal`] are where passwords come from.
+//! one redirect follower; [`person`] and [`terminal`] are where passwords come from, [`grants`] and [`sdk`] where
+//! refresh tokens do; [`browser`] and [`loopback`] send a person away and wait for the way back.
 //!
 //! # What always holds
 //!
@@ -20,6 +21,7 @@
 //! - Nothing waits without a deadline.
 //! - `protocol`, `credential`, `secret` and `error` know nothing of `method`, `store` and `http`.
 
+pub mod browser;
 pub mod cli;
 pub mod config;
 pub mod credential;
@@ -28,12 +30,17 @@ pub mod endpoint;
 pub mod environment;
 pub mod error;
 pub mod get;
+pub mod grants;
 pub mod guard;
 pub mod http;
 pub mod jwt;
+pub mod loopback;
 pub mod method;
 pub mod person;
+pub mod program;
 pub mod protocol;
+pub mod run;
+pub mod sdk;
 pub mod secret;
 pub mod store;
 pub mod terminal;

@@ -1,6 +1,10 @@
 //! The ways to log in: siblings that know nothing of each other, chosen by the context.
 
+pub mod bearer;
 pub mod dex;
+pub mod gcp;
+pub mod google;
+pub mod iap;
 pub mod none;
 pub mod proof;
 pub mod token_file;
@@ -13,9 +17,11 @@ use crate::config::context::{Dex, Method};
 use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};
+use crate::grants::Grants;
 use crate::http::{Http, shown};
+use crate::run::Run;
 use crate::secret::Secret;
-use crate::trace::Trace;
+use crate::store::{Entry, Key};
 use dex::{Outcome, Person, Session};
 use proof::Proof;
 
@@ -32,14 +38,48 @@ pub struct Fresh {
     pub unproven: Option<String>,
 }
 
+/// What a login may use.
+pub struct Means<'a> {
+    /// The environment, the clock and the trace.
+    pub run: Run<'a>,
+    /// Extra headers for the endpoint.
+    pub extra_headers: &'a [(String, Secret)],
+    /// Who is asked at a form.
+    pub person: Option<&'a dyn Person>,
+    /// Where refresh tokens are.
+    pub grants: Option<&'a Grants<'a>>,
+}
+
+impl<'a> Means<'a> {
+    /// Gives the means of a login that needs neither a person nor a refresh token.
+    pub fn of_nobody(run: Run<'a>, extra_headers: &'a [(String, Secret)]) -> Self {
+        Self {
+            run,
+            extra_headers,
+            person: None,
+            grants: None,
+        }
+    }
+}
+
+impl Fresh {
+    /// Makes the store's entry of it.
+    pub fn into_entry(self, key: &Key) -> Entry {
+        let proven = self.unproven.is_none();
+        let endpoint = self.endpoint.to_string();
+        Entry::new(key, self.method, endpoint, proven, self.credential)
+    }
+}
+
 /// Logs in by the context's method and proves the result at the endpoint.
-pub fn log_in(
-    context: &Context,
-    extra_headers: &[(String, Secret)],
-    person: Option<&dyn Person>,
-    trace: &Trace,
-    now: fn() -> DateTime<Utc>,
-) -> Result<Fresh> {
+pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
+    let Means {
+        run,
+        extra_headers,
+        person,
+        ..
+    } = *means;
+    let (trace, now) = (run.trace, run.now);
     let Some(endpoint) = &context.endpoint else {
         return Err(Error::new(
             Slug::ConfigMissing,
@@ -57,12 +97,18 @@ pub fn log_in(
     }
     // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
     let has_headers = !extra_headers.is_empty() && !endpoint.is_in_cluster();
-    if matches!(context.method, Method::Dex(_)) || has_headers {
+    let has_secrets = matches!(
+        context.method,
+        Method::Dex(_) | Method::Iap(_) | Method::Gcp(_)
+    );
+    if has_secrets || has_headers {
         safe_way(endpoint.url(), context)?;
     }
     let http = Http::new(context, endpoint, extra_headers, trace)?;
-    let fresh = match (context.method.dex(), person) {
-        (Some(dex), Some(person)) => {
+    let fresh = match (&context.method, person) {
+        (Method::Iap(iap), _) => iap::log_in(&http, context, iap, endpoint, means),
+        (Method::Gcp(google), _) => gcp::log_in(&http, context, google, endpoint, run),
+        (Method::Detect(dex) | Method::Dex(dex), Some(person)) => {
             through_dex(&http, context, dex, endpoint, person, extra_headers, now)
         }
         _ => open_endpoint(&http, context, endpoint, extra_headers, now()),

@@ -29,7 +29,7 @@ use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
 use crate::trace::Trace;
 
-pub use entry::{Entry, StoredPassword};
+pub use entry::{Entry, StoredGrant, StoredPassword};
 pub use key::{Identity, Key};
 pub use lock::Lock;
 
@@ -167,6 +167,50 @@ impl<'a> Store<'a> {
         Ok(on_disk? + in_memory? + in_keyring?)
     }
 
+    /// Gives what renews logins, where it rests under a key.
+    pub fn load_grant(&self, key: &Key) -> Option<StoredGrant> {
+        match self.choice {
+            StoreChoice::Auto | StoreChoice::Keyring => self.heard(self.in_keyring(key)),
+            StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
+            StoreChoice::Runtime | StoreChoice::None => None,
+        }
+    }
+
+    /// Keeps what renews logins: in the keyring, or in a file where that was chosen, and nowhere else.
+    pub fn save_grant(&self, key: &Key, grant: &StoredGrant) -> Result<Place> {
+        let json = entry::to_json(grant);
+        match self.choice {
+            StoreChoice::Auto | StoreChoice::Keyring => {
+                match self.keyring.write(key.text(), &json) {
+                    Ok(()) => Ok(Place::Keyring),
+                    Err(trouble) => {
+                        let what = "the login's refresh token cannot be stored: it rests in the keyring, or in a file where that is chosen";
+                        Err(unavailable(what, &trouble).hint("choose `--store file` (context key `store: file`), or unlock the keyring"))
+                    }
+                }
+            }
+            StoreChoice::File => self
+                .write_to(Folder::on_disk, key, &json)
+                .map(Place::File)
+                .map_err(no_folder),
+            StoreChoice::Runtime | StoreChoice::None => Err(self.keeps_no_grants()),
+        }
+    }
+
+    /// Tells, before anybody logs in, whether this is a store that keeps what renews logins.
+    pub fn may_keep_grants(&self) -> Result<()> {
+        match self.choice {
+            StoreChoice::Auto | StoreChoice::Keyring | StoreChoice::File => Ok(()),
+            StoreChoice::Runtime | StoreChoice::None => Err(self.keeps_no_grants()),
+        }
+    }
+
+    fn keeps_no_grants(&self) -> Error {
+        let name = self.choice.name();
+        let what = format!("the store {name} does not keep refresh tokens");
+        Error::new(Slug::StoreUnavailable, what).hint("choose `--store keyring` or `--store file`")
+    }
+
     /// Gives the password that rests under a key.
     pub fn load_password(&self, key: &Key) -> Option<StoredPassword> {
         self.heard(self.in_keyring(key))
@@ -300,7 +344,11 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn in_folder(&self, folder: OpenFolder, key: &Key) -> Result<Option<Entry>, String> {
+    fn in_folder<T: DeserializeOwned>(
+        &self,
+        folder: OpenFolder,
+        key: &Key,
+    ) -> Result<Option<T>, String> {
         let folder = folder(self.environment)?;
         match folder.read(key)? {
             Some(json) => parse(key, &folder.path_of(key).display().to_string(), &json).map(Some),

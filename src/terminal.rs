@@ -22,6 +22,22 @@ pub fn is_there() -> bool {
 
 /// Asks for a line of text.
 pub fn ask(prompt: &str) -> Result<String> {
+    match typed(prompt)? {
+        line if line.is_empty() => Err(nothing_typed(prompt)),
+        line => Ok(line),
+    }
+}
+
+/// Asks a question; no answer is yes.
+pub fn confirm(question: &str) -> Result<bool> {
+    let answer = typed(&format!("{question} [Y/n] "))?;
+    Ok(matches!(
+        answer.trim().to_lowercase().as_str(),
+        "" | "y" | "yes"
+    ))
+}
+
+fn typed(prompt: &str) -> Result<String> {
     let answer = || -> std::io::Result<String> {
         OpenOptions::new()
             .write(true)
@@ -31,11 +47,7 @@ pub fn ask(prompt: &str) -> Result<String> {
         BufReader::new(OpenOptions::new().read(true).open(INPUT)?).read_line(&mut line)?;
         Ok(line.trim_end_matches(['\r', '\n']).to_owned())
     };
-    match answer() {
-        Ok(line) if !line.is_empty() => Ok(line),
-        Ok(_) => Err(nothing_typed(prompt)),
-        Err(error) => Err(no_terminal(prompt).because(error)),
-    }
+    answer().map_err(|error| no_terminal(prompt).because(error))
 }
 
 /// Asks for a secret, which is not shown while it is typed.

@@ -32,27 +32,3 @@ use support::kfp_api::{made_up_jwt, service_account_token};
 use support::sandbox::{Output, Sandbox};
 
 const AUDIENCE: &str = "pipelines.kubeflow.org";
-
-/// Asserts that nothing is named that is still to come.
-#[track_caller]
-fn assert_nothing_of_later(output: &Output) {
-    let text = output.stdout.replace("export NAME=", "");
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let words: BTreeSet<String> = text.split(|c| !is_word(c)).map(str::to_lowercase).collect();
-    for later in ["iap", "gcp", "import", "client_id"] {
-        assert!(
-            !words.contains(later),
-            "{later} is named\n{}",
-            output.shown()
-        );
-    }
-    let is_command = |line: &str| {
-        let mut words = line.split_whitespace();
-        words.next() == Some("export") && !line.contains('=')
-    };
-    assert!(
-        !text.lines().any(is_command),
-        "export is named\n{}",
-        output.shown()
-    );
-}

@@ -89,7 +89,7 @@ fn every_json_block_of_the_readmes_is_a_valid_document() {
 fn every_configuration_of_the_readme_is_accepted_by_schema_and_program() {
     let schema = compiled(&read_json("protocol/config.schema.json"));
     let blocks = fenced(&read("README.md"), "yaml");
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     for block in blocks {
         let value: Value = serde_saphyr::from_str(&block).unwrap();
         assert!(schema.is_valid(&value), "{block}");
@@ -112,6 +112,10 @@ fn schema_and_program_agree_on_configurations() {
         "{ name: a, insecure-skip-tls-verify: true, tls-server-name: h, proxy-url: 'socks5h://p:1', allow-insecure-http: false }",
         "{ name: a, headers: { X-A: text, X-N: 1, X-E: { env: NAME }, X-C: { command: [p, q] } }, servers: ['https://h:6443'] }",
         "{ name: a, dex: { username: u, password: { keyring: true }, connector: ldap, login-origins: ['https://idp'] } }",
+        "{ name: a, iap: { client-id: c, other-client-id: o, other-client-secret: { env: NAME }, account: a@x } }",
+        "{ name: a, iap: { client-id: c, service-account: { key-file: k, impersonate: s@x, delegates: [d@x], self-signed: true } } }",
+        "{ name: a, gcp: {} }",
+        "{ name: a, gcp: { service-account: { impersonate: s@x }, token-uri: 'https://localhost/token' } }",
         "{ name: a, token-file: {} }",
         "{ name: a, token-file: { path: ~/t, audience: x } }",
         "{ name: a, none: {} }",
@@ -133,6 +137,9 @@ fn schema_and_program_agree_on_configurations() {
         "{ name: a, dex: { password: {} } }",
         "{ name: a, dex: { password: { keyring: false } } }",
         "{ name: a, dex: { passwort: { env: A } } }",
+        "{ name: a, iap: { client-secret: x } }",
+        "{ name: a, iap: { other-client-secret: x } }",
+        "{ name: a, gcp: {}, iap: {} }",
         "{ name: a, dex: {}, none: {} }",
         "{ name: a, dex: {}, token-file: {} }",
         "{ name: a, none: { a: 1 } }",

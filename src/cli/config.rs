@@ -17,7 +17,7 @@ use crate::config::file::{self, ConfigFile, HeaderValue};
 use crate::config::{Inputs, config_path, of_entry, resolve};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
-pub(super) use write::{Found, save_context};
+pub(super) use write::{Found, save_client_id, save_context};
 
 /// The verbs of `config`.
 #[derive(Debug, Subcommand)]

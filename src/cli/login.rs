@@ -1,5 +1,7 @@
 //! `kfp-credential login`: a person logs in; what comes of it is stored, proven and told.
 
+mod google;
+
 use std::io::{BufRead, BufReader, Read};
 
 use clap::Args;
@@ -12,9 +14,11 @@ use crate::config::file::Source;
 use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;
+use crate::grants::Grants;
 use crate::guard;
 use crate::method::dex::Person;
-use crate::method::{self, Fresh};
+use crate::method::iap::user::Reaching;
+use crate::method::{self, Fresh, Means};
 use crate::person::{Asking, Caller};
 use crate::secret::Secret;
 use crate::store::{Entry, Lock, Place, Store, StoredPassword};
@@ -35,6 +39,12 @@ pub(super) struct LoginOptions {
     /// Write what worked as a context of this name into the configuration file
     #[arg(long, value_name = "NAME")]
     save_context: Option<String>,
+    /// Open no browser: show the address, and take the answer pasted
+    #[arg(long)]
+    no_browser: bool,
+    /// Port on 127.0.0.1 that the browser comes back to [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
@@ -51,11 +61,16 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     let target = options.target.with_environment(environment)?;
     let contact = options.contact.with_environment(environment)?;
     let run = setting.run();
-    let context = setting.context(&target, &contact, None)?;
+    let mut context = setting.context(&target, &contact, None)?;
     guard::interrupts();
 
     let extra_headers = get::extra_headers(run, &context)?;
     let store = Store::new(context.store, environment, &setting.trace, true);
+    let reaching = Reaching {
+        no_browser: options.no_browser,
+        port: options.port,
+    };
+    let grant = google::in_browser(setting, &mut context, &store, reaching)?;
     let key = get::session_key(&context);
     let caller = context.method.dex().map(|dex| {
         let key = get::password_key(&context);
@@ -63,7 +78,19 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     });
     let person = caller.as_ref().map(|caller| caller as &dyn Person);
     let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
-    let fresh = method::log_in(&context, &extra_headers, person, &setting.trace, run.now)?;
+    let grants = Grants {
+        run,
+        context: &context,
+        store: &store,
+        given: grant,
+    };
+    let means = Means {
+        run,
+        extra_headers: &extra_headers,
+        person,
+        grants: Some(&grants),
+    };
+    let fresh = method::log_in(&context, &means)?;
     let used = caller.as_ref().and_then(Caller::used);
     let password = used.filter(|_| options.save_password || wants_keyring(&context));
     let keeping = Keeping {

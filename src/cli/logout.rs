@@ -5,9 +5,10 @@ use clap::Args;
 use crate::cli::Setting;
 use crate::cli::config;
 use crate::cli::options::{ContactOptions, TargetOptions};
-use crate::config::context::StoreChoice;
+use crate::config::context::{Method, StoreChoice};
 use crate::error::Result;
 use crate::get;
+use crate::grants::{self, Grants};
 use crate::store::Store;
 
 /// Options of `logout`.
@@ -28,7 +29,10 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
         let keys: Vec<_> = contexts
             .iter()
             .filter_map(|(_, context)| context.as_ref().ok())
-            .flat_map(|context| [get::session_key(context), get::password_key(context)])
+            .flat_map(|context| {
+                let own = [get::session_key(context), get::password_key(context)];
+                own.into_iter().chain(grants::key_of(context))
+            })
             .collect();
         let store = Store::new(StoreChoice::Auto, environment, &setting.trace, true);
         let count = store.forget_all(&keys)?;
@@ -40,7 +44,19 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
     let target = options.target.with_environment(environment)?;
     let context = setting.context(&target, &ContactOptions::default(), None)?;
     let store = Store::new(context.store, environment, &setting.trace, true);
-    let session = store.forget(&get::session_key(&context))?;
+    let mut session = store.forget(&get::session_key(&context))?;
+    if let Method::Iap(iap) = &context.method {
+        let grants = Grants {
+            run: setting.run(),
+            context: &context,
+            store: &store,
+            given: None,
+        };
+        session |= grants.forget(iap)?;
+        if grants.find(iap).is_ok_and(|grant| grant.is_some()) {
+            setting.tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");
+        }
+    }
     let password = store.forget_password(&get::password_key(&context))?;
     let what = match (session, password) {
         (true, true) => "Forgot the session and the password",

@@ -31,13 +31,13 @@ pub struct TargetOptions {
     /// Base URL of the Kubeflow Pipelines API, often ending in /pipeline
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
-    /// How to log in: dex, token-file or none [default: found out from the other options and the endpoint]
+    /// How to log in: dex, iap, gcp, token-file or none [default: found out from the other options and the endpoint]
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
     /// Kubeflow namespace (profile), handed on to the client
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
-    /// User name or e-mail address for Dex's login form
+    /// User name or e-mail address: for Dex's login form, or the Google account for iap
     #[arg(long, value_name = "USER")]
     pub username: Option<String>,
     /// File that holds the password for Dex's login form
@@ -52,6 +52,15 @@ pub struct TargetOptions {
     /// Audience that the token must be meant for
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Option<String>,
+    /// OAuth client ID of Google Identity-Aware Proxy itself
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// OAuth client ID of the desktop client that people log in to IAP with
+    #[arg(long, value_name = "ID")]
+    pub other_client_id: Option<String>,
+    /// File that holds the secret of that desktop client
+    #[arg(long, value_name = "FILE")]
+    pub other_client_secret_file: Option<PathBuf>,
     /// PEM file of authorities to trust in addition to the system's, for the identity provider too
     #[arg(long, value_name = "FILE")]
     pub certificate_authority: Option<PathBuf>,
@@ -114,6 +123,10 @@ impl TargetOptions {
         self.connector = text(self.connector, "connector");
         self.token_file = path(self.token_file, "token-file");
         self.audience = text(self.audience, "audience");
+        self.client_id = text(self.client_id, "client-id");
+        self.other_client_id = text(self.other_client_id, "other-client-id");
+        self.other_client_secret_file =
+            path(self.other_client_secret_file, "other-client-secret-file");
         self.certificate_authority = path(self.certificate_authority, "certificate-authority");
         self.insecure_skip_tls_verify = flag(
             self.insecure_skip_tls_verify,

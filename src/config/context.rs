@@ -44,6 +44,10 @@ pub enum Method {
     Detect(Dex),
     /// Dex's login form.
     Dex(Dex),
+    /// Google Identity-Aware Proxy: an ID token.
+    Iap(Iap),
+    /// AI Platform Pipelines behind Google's inverse proxy: an access token.
+    Gcp(Google),
     /// A bearer token that somebody else keeps fresh in a file.
     TokenFile(TokenFile),
     /// The endpoint asks for no credential.
@@ -61,6 +65,45 @@ pub struct Dex {
     pub connector: Option<String>,
     /// Further origins that may see the password.
     pub login_origins: Vec<Origin>,
+}
+
+/// What a login at Google Identity-Aware Proxy needs.
+#[derive(Debug, Default)]
+pub struct Iap {
+    /// The OAuth client of IAP itself: the audience of its ID tokens.
+    pub client_id: Option<String>,
+    /// The desktop client that people log in with.
+    pub other_client_id: Option<String>,
+    /// Where that client's secret comes from; Google asks for it, and yet it protects nothing (RFC 8252 section 8.5).
+    pub other_client_secret: Option<Source>,
+    /// The account to log in with, an e-mail address.
+    pub account: Option<String>,
+    /// Credentials that need no person.
+    pub google: Google,
+}
+
+/// Where Google credentials that need no person come from.
+#[derive(Debug, Default)]
+pub struct Google {
+    /// The service account, where the context names one.
+    pub service_account: Option<ServiceAccount>,
+    /// A token address, beside Google's own, that a credential file may name.
+    pub token_uri: Option<url::Url>,
+    /// Names the credentials that count, without having read them: tokens of others are not ours.
+    pub identity: String,
+}
+
+/// How a service account is reached.
+#[derive(Debug, Default)]
+pub struct ServiceAccount {
+    /// Its key file; `None` leaves the default credentials.
+    pub key_file: Option<PathBuf>,
+    /// The account to impersonate, an e-mail address.
+    pub impersonate: Option<String>,
+    /// The chain of accounts between.
+    pub delegates: Vec<String>,
+    /// Whether a JWT signed with the key itself is the credential: no network at all.
+    pub self_signed: bool,
 }
 
 /// Where a bearer token is read.
@@ -98,7 +141,7 @@ pub enum BearerHeader {
 }
 
 /// How connections are made.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Connection {
     /// A PEM file of authorities, added to the system's.
     pub certificate_authority: Option<PathBuf>,
@@ -168,8 +211,19 @@ impl Method {
         match self {
             Method::Detect(_) => "auto",
             Method::Dex(_) => "dex",
+            Method::Iap(_) => "iap",
+            Method::Gcp(_) => "gcp",
             Method::TokenFile(_) => "token-file",
             Method::None => "none",
+        }
+    }
+
+    /// Gives where Google credentials that need no person come from.
+    pub fn google(&self) -> Option<&Google> {
+        match self {
+            Method::Iap(iap) => Some(&iap.google),
+            Method::Gcp(google) => Some(google),
+            _ => None,
         }
     }
 
@@ -177,7 +231,7 @@ impl Method {
     pub fn dex(&self) -> Option<&Dex> {
         match self {
             Method::Detect(dex) | Method::Dex(dex) => Some(dex),
-            Method::TokenFile(_) | Method::None => None,
+            _ => None,
         }
     }
 }

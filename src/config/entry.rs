@@ -10,9 +10,12 @@ use chrono::TimeDelta;
 use serde_saphyr::Spanned;
 
 use crate::config::context::{
-    BearerHeader, Connection, Context, Deadlines, Dex, ExtraHeader, Method, StoreChoice, TokenFile,
+    BearerHeader, Connection, Context, Deadlines, Dex, ExtraHeader, Google, Iap, Method,
+    ServiceAccount, StoreChoice, TokenFile,
 };
-use crate::config::file::{self, ConfigFile, ContextEntry, HeaderValue, Source};
+use crate::config::file::{
+    self, ConfigFile, ContextEntry, HeaderValue, ServiceAccountBlock, Source,
+};
 use crate::endpoint::{Endpoint, Origin};
 use crate::environment::Environment;
 use crate::error::Result;
@@ -102,32 +105,84 @@ fn method_of_entry(
     path: &dyn Fn(&str) -> PathBuf,
 ) -> Result<Method> {
     let check = Checker { file: &file.path };
-    match (&entry.dex, &entry.token_file, &entry.none) {
-        (Some(dex), None, None) => Ok(Method::Dex(Dex {
-            username: dex.username.clone(),
-            password: dex.password.as_ref().map(|source| located(source, path)),
-            connector: dex.connector.clone(),
+    let dex = entry.dex.as_ref().map(|block| -> Result<Method> {
+        Ok(Method::Dex(Dex {
+            username: block.username.clone(),
+            password: block.password.as_ref().map(|source| located(source, path)),
+            connector: block.connector.clone(),
             login_origins: check.all_parsed(
-                dex.login_origins.as_deref(),
+                block.login_origins.as_deref(),
                 "login-origins",
                 Origin::parse,
             )?,
-        })),
-        (None, Some(block), None) => Ok(Method::TokenFile(TokenFile {
+        }))
+    });
+    let iap = entry.iap.as_ref().map(|block| -> Result<Method> {
+        let secret = block.other_client_secret.as_ref();
+        Ok(Method::Iap(Iap {
+            client_id: block.client_id.clone(),
+            other_client_id: block.other_client_id.clone(),
+            other_client_secret: secret.map(|source| located(source, path)),
+            account: block.account.clone(),
+            google: google(
+                &check,
+                block.service_account.as_ref(),
+                block.token_uri.as_ref(),
+                path,
+            )?,
+        }))
+    });
+    let gcp = entry.gcp.as_ref().map(|block| -> Result<Method> {
+        google(
+            &check,
+            block.service_account.as_ref(),
+            block.token_uri.as_ref(),
+            path,
+        )
+        .map(Method::Gcp)
+    });
+    let token_file = entry.token_file.as_ref().map(|block| -> Result<Method> {
+        Ok(Method::TokenFile(TokenFile {
             path: block.path.as_deref().map(path).unwrap_or_default(),
             audience: block.audience.clone(),
-        })),
-        (None, None, Some(_)) => Ok(Method::None),
-        (None, None, None) => Ok(Method::Detect(Dex::default())),
-        _ => Err(file::invalid_at(
+        }))
+    });
+    let none = entry.none.as_ref().map(|_| Ok(Method::None));
+    let mut blocks = [dex, iap, gcp, token_file, none].into_iter().flatten();
+    match (blocks.next(), blocks.next()) {
+        (None, _) => Ok(Method::Detect(Dex::default())),
+        (Some(method), None) => method,
+        (Some(_), Some(_)) => Err(file::invalid_at(
             &file.path,
             &entry.name,
             &format!(
-                "the context {:?} has more than one of dex, token-file and none",
+                "the context {:?} has more than one of dex, iap, gcp, token-file and none",
                 entry.name.value
             ),
         )),
     }
+}
+
+fn google(
+    check: &Checker<'_>,
+    block: Option<&ServiceAccountBlock>,
+    token_uri: Option<&Spanned<String>>,
+    path: &dyn Fn(&str) -> PathBuf,
+) -> Result<Google> {
+    let service_account = block.map(|block| ServiceAccount {
+        key_file: block.key_file.as_deref().map(path),
+        impersonate: block.impersonate.clone(),
+        delegates: block.delegates.clone().unwrap_or_default(),
+        self_signed: block.self_signed.unwrap_or(false),
+    });
+    let token_uri = check.parsed(token_uri, "token-uri", |text| {
+        url::Url::parse(text).map_err(|error| error.to_string())
+    })?;
+    Ok(Google {
+        service_account,
+        token_uri,
+        identity: String::new(),
+    })
 }
 
 /// Reads values of the file; an error names the line, column and key.

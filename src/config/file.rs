@@ -78,6 +78,10 @@ pub struct ContextEntry {
     #[serde(default)]
     pub dex: Option<DexBlock>,
     #[serde(default)]
+    pub iap: Option<IapBlock>,
+    #[serde(default)]
+    pub gcp: Option<GcpBlock>,
+    #[serde(default)]
     pub token_file: Option<TokenFileBlock>,
     #[serde(default)]
     pub none: Option<NoneBlock>,
@@ -99,6 +103,60 @@ pub struct DexBlock {
     pub connector: Option<String>,
     #[serde(default)]
     pub login_origins: Option<Vec<Spanned<String>>>,
+}
+
+/// The block of the method `iap`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the keys are documented in protocol/config.schema.json"
+)]
+pub struct IapBlock {
+    #[serde(default)]
+    pub client_id: Option<String>,
+    #[serde(default)]
+    pub other_client_id: Option<String>,
+    #[serde(default)]
+    pub other_client_secret: Option<Source>,
+    #[serde(default)]
+    pub account: Option<String>,
+    #[serde(default)]
+    pub service_account: Option<ServiceAccountBlock>,
+    #[serde(default)]
+    pub token_uri: Option<Spanned<String>>,
+}
+
+/// The block of the method `gcp`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the keys are documented in protocol/config.schema.json"
+)]
+pub struct GcpBlock {
+    #[serde(default)]
+    pub service_account: Option<ServiceAccountBlock>,
+    #[serde(default)]
+    pub token_uri: Option<Spanned<String>>,
+}
+
+/// How a Google service account is reached.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the keys are documented in protocol/config.schema.json"
+)]
+pub struct ServiceAccountBlock {
+    #[serde(default)]
+    pub key_file: Option<String>,
+    #[serde(default)]
+    pub impersonate: Option<String>,
+    #[serde(default)]
+    pub delegates: Option<Vec<String>>,
+    #[serde(default)]
+    pub self_signed: Option<bool>,
 }
 
 /// The block of the method `token-file`.

@@ -4,23 +4,20 @@
 //! the exec info's `config`, then `current-context`. Options and `KFP_CREDENTIAL_*` adjust what was chosen. The kfp
 //! SDK's own variables fill what nothing else gives.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::context::{
-    BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice, TokenFile,
+    BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice,
 };
 use crate::config::entry::{of_entry, parse_duration, parse_proxy, parse_store};
-use crate::config::file::{self, ConfigFile, ContextEntry, Source};
+use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::config::method::adjust_method;
 use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::protocol::request::ExecConfig;
 
-/// Where Kubernetes mounts the projected token that the Kubeflow documentation describes.
-const DEFAULT_TOKEN_FILE: &str = "/var/run/secrets/kubeflow/pipelines/token";
-/// The audience of that token, as the Kubeflow Pipelines API server reviews it.
-const PIPELINES_AUDIENCE: &str = "pipelines.kubeflow.org";
 /// Where Kubernetes writes a pod's own namespace.
 const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -266,120 +263,6 @@ fn adjust_connection(connection: &mut Connection, target: &TargetOptions) -> Res
     Ok(())
 }
 
-/// `--method` names the method, else the context does, else the options that belong to one; where nothing does, a mounted
-/// token is taken for an endpoint inside the cluster, and any other endpoint is asked.
-fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
-    let (target, environment) = (inputs.target, inputs.environment);
-    let own = Some(context.method.name()).filter(|name| *name != "auto");
-    let implied = match implied_method(target)? {
-        Some((option, method))
-            if target.method.is_none() && own.is_some_and(|own| own != method) =>
-        {
-            let (own, name) = (context.method.name(), context.display_name());
-            let what = format!("{option} does not belong to the method {own} of {name}");
-            return Err(Error::new(Slug::Usage, what)
-                .hint("leave the option, or the variable that stands in for it, out, or say with --method which method to use instead"));
-        }
-        implied => implied.map(|(_, method)| method),
-    };
-    let method = std::mem::replace(&mut context.method, Method::None);
-    context.method = match (target.method.as_deref().or(own).or(implied), method) {
-        (Some("dex"), Method::Detect(dex) | Method::Dex(dex)) => Method::Dex(dex),
-        (Some("dex"), _) => Method::Dex(Dex::default()),
-        (Some("token-file"), Method::TokenFile(file)) => Method::TokenFile(file),
-        (Some("token-file"), _) => Method::TokenFile(TokenFile::default()),
-        (Some("none"), _) => Method::None,
-        (Some(other), _) => {
-            return Err(wrong_value(
-                "--method",
-                other,
-                "it is dex, token-file or none",
-            ));
-        }
-        (None, _) if may_use_token_file(context, environment) => {
-            Method::TokenFile(TokenFile::default())
-        }
-        (None, method) => method,
-    };
-    match &mut context.method {
-        Method::Detect(dex) | Method::Dex(dex) => adjust_dex(dex, target, environment),
-        Method::TokenFile(file) => adjust_token_file(file, inputs),
-        Method::None => {}
-    }
-    Ok(())
-}
-
-/// Gives the method that the options belong to, and one of them.
-fn implied_method(target: &TargetOptions) -> Result<Option<(&'static str, &'static str)>> {
-    let dex_options = [
-        (target.username.is_some(), "--username"),
-        (target.password_file.is_some(), "--password-file"),
-        (target.connector.is_some(), "--connector"),
-    ];
-    let dex = dex_options.into_iter().find(|(is_given, _)| *is_given);
-    match (dex, &target.token_file) {
-        (Some((_, dex)), Some(_)) if target.method.is_none() => Err(Error::new(
-            Slug::Usage,
-            format!("{dex} belongs to the method dex, --token-file to token-file"),
-        )
-        .hint("give options of one method only, or say which with --method")),
-        (Some((_, dex)), _) => Ok(Some((dex, "dex"))),
-        (None, Some(_)) => Ok(Some(("--token-file", "token-file"))),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The context's password is its own user's, and no other's.
-fn adjust_dex(dex: &mut Dex, target: &TargetOptions, environment: &Environment) {
-    if target.username.is_some() && target.username != dex.username {
-        dex.username.clone_from(&target.username);
-        dex.password = None;
-    }
-    dex.connector = target.connector.clone().or_else(|| dex.connector.take());
-    if environment.get(environment::PASSWORD).is_some() {
-        dex.password = Some(Source::Env(environment::PASSWORD.to_owned()));
-    }
-    if let Some(path) = &target.password_file {
-        dex.password = Some(Source::File(path.to_string_lossy().into_owned()));
-    }
-}
-
-/// The path is the option's, the context's, `KF_PIPELINES_SA_TOKEN_PATH`'s or the default; the last two are the
-/// projected token, whose audience is known.
-fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>) {
-    let exec_audience = || inputs.exec.and_then(|exec| exec.audience.clone());
-    file.audience = inputs
-        .target
-        .audience
-        .clone()
-        .or_else(exec_audience)
-        .or_else(|| file.audience.take());
-    if let Some(path) = &inputs.target.token_file {
-        file.path.clone_from(path);
-    }
-    let default = default_token_file(inputs.environment);
-    if file.path.as_os_str().is_empty() {
-        file.path.clone_from(&default);
-    }
-    if file.path == default || file.path == Path::new(DEFAULT_TOKEN_FILE) {
-        file.audience
-            .get_or_insert_with(|| PIPELINES_AUDIENCE.to_owned());
-    }
-}
-
-fn may_use_token_file(context: &Context, environment: &Environment) -> bool {
-    default_token_file(environment).exists()
-        && context
-            .endpoint
-            .as_ref()
-            .is_none_or(Endpoint::is_in_cluster)
-}
-
-fn default_token_file(environment: &Environment) -> PathBuf {
-    let path = environment.path(environment::KF_PIPELINES_SA_TOKEN_PATH);
-    path.unwrap_or(Path::new(DEFAULT_TOKEN_FILE)).to_path_buf()
-}
-
 /// Without an endpoint, a token file means the pipelines service of the pod's own namespace.
 fn endpoint_of_pod(context: &Context) -> Result<Endpoint> {
     if !matches!(context.method, Method::TokenFile(_)) {
@@ -428,7 +311,7 @@ fn parse_endpoint_of(text: &str, who: &str) -> Result<Endpoint> {
     })
 }
 
-fn wrong_value(option: &str, value: &str, what: &str) -> Error {
+pub(super) fn wrong_value(option: &str, value: &str, what: &str) -> Error {
     Error::new(
         Slug::ConfigInvalid,
         format!("the value {value:?} of {option} is wrong: {what}"),

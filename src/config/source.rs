@@ -2,13 +2,14 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::config::file::Source;
 use crate::deadline;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
+use crate::program;
 use crate::secret::Secret;
 use crate::trace::Trace;
 
@@ -67,41 +68,15 @@ fn from_file(path: &Path, what: &str, trace: &Trace) -> Result<Secret> {
     one_line(bytes, what, &shown.to_string())
 }
 
-/// Runs a program without a shell: its stdin is empty, its stdout is the secret, its stderr is not shown, as it may
-/// repeat the secret.
+/// Runs a program whose stdout is the secret.
 fn from_command(command: &[String], what: &str) -> Result<Secret> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(unavailable(what, "its command is empty"));
     };
     let shown = format!("the command {program:?}");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
+    let ran = program::output(Command::new(program).args(arguments), DEADLINE, LARGEST)
         .map_err(|error| unavailable(what, &format!("cannot run {shown}")).because(error))?;
-    let started = Instant::now();
-    let stdout = child.stdout.take();
-    let output = deadline::within(DEADLINE, move || {
-        let mut bytes = Vec::new();
-        stdout
-            .map(|pipe| pipe.take(LARGEST).read_to_end(&mut bytes))
-            .transpose()
-            .map(|_| bytes)
-    });
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Some(status),
-            Ok(None) if output.is_some() && started.elapsed() < DEADLINE => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Ok(None) | Err(_) => break None,
-        }
-    };
-    let (Some(status), Some(output)) = (status, output) else {
-        child.kill().ok();
-        child.wait().ok();
+    let Some((status, bytes)) = ran else {
         return Err(unavailable(
             what,
             &format!("{shown} did not end within 30 s"),
@@ -111,9 +86,6 @@ fn from_command(command: &[String], what: &str) -> Result<Secret> {
         return Err(unavailable(what, &format!("{shown} failed: {status}"))
             .hint(format!("run {program:?} by hand to see what it says")));
     }
-    let bytes = output.map_err(|error| {
-        unavailable(what, &format!("cannot read what {shown} prints")).because(error)
-    })?;
     one_line(bytes, what, &shown)
 }
 
@@ -151,15 +123,17 @@ fn unavailable(what: &str, why: &str) -> Error {
     )
 }
 
+/// Tells whether other users may read a file.
 #[cfg(unix)]
-fn can_be_read_by_others(path: &Path) -> bool {
+pub fn can_be_read_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
 }
 
+/// Tells whether other users may read a file.
 #[cfg(not(unix))]
-fn can_be_read_by_others(_: &Path) -> bool {
+pub fn can_be_read_by_others(_: &Path) -> bool {
     false
 }
 

@@ -1,5 +1,6 @@
 //! Builds the HTTP client, once and only when it is needed, with the context's trust, proxy and server name.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -19,9 +20,9 @@ use crate::http::shown;
 
 /// The clients of one run: those for this machine, which no proxy ever sees, and one for everywhere else.
 pub(super) struct Clients<'a> {
-    connection: &'a Connection,
+    connection: Cow<'a, Connection>,
     deadlines: Deadlines,
-    endpoint: Endpoint,
+    endpoint: Option<Endpoint>,
     // A client joins its runtime's thread when dropped, which a name server that hangs would hold up for ever.
     plain: OnceCell<ManuallyDrop<Client>>,
     direct: OnceCell<ManuallyDrop<Client>>,
@@ -32,9 +33,27 @@ impl<'a> Clients<'a> {
     /// Remembers how to build them.
     pub(super) fn new(context: &'a Context, endpoint: &Endpoint) -> Self {
         Self {
-            connection: &context.connection,
+            connection: Cow::Borrowed(&context.connection),
             deadlines: context.deadlines,
-            endpoint: endpoint.clone(),
+            endpoint: Some(endpoint.clone()),
+            plain: OnceCell::new(),
+            direct: OnceCell::new(),
+            outside: OnceCell::new(),
+        }
+    }
+
+    /// Remembers how to build those for an identity provider's API: the context's authorities and proxy, and never
+    /// without verifying, as what weakens the way to the endpoint is no leave to weaken this one.
+    pub(super) fn for_api(context: &Context) -> Self {
+        let connection = Connection {
+            insecure_skip_tls_verify: false,
+            tls_server_name: None,
+            ..context.connection.clone()
+        };
+        Self {
+            connection: Cow::Owned(connection),
+            deadlines: context.deadlines,
+            endpoint: None,
             plain: OnceCell::new(),
             direct: OnceCell::new(),
             outside: OnceCell::new(),
@@ -43,19 +62,19 @@ impl<'a> Clients<'a> {
 
     /// Gives the client for a URL, the address to hand to it, and the `Host` header where that differs.
     pub(super) fn for_url(&self, url: &Url) -> Result<(&Client, Url, Option<String>)> {
-        let client = match (is_loopback(url), url.scheme()) {
+        let client = match (is_loopback(url) || is_metadata_server(url), url.scheme()) {
             // A port-forward: without TLS there is no certificate to verify, and reading the system's authorities
             // would take longer than the login.
             (true, "http") => built(&self.plain, || {
                 finished(self.bare().no_proxy().tls_certs_only([]))
             })?,
-            (true, _) => built(&self.direct, || self.build(ClientBuilder::no_proxy))?,
+            (true, _) => self.direct()?,
             (false, _) => built(&self.outside, || self.build_outside())?,
         };
         match &self.connection.tls_server_name {
             // The TLS library takes the name to verify from the URL, so the URL gets it, the name resolves to the
             // endpoint's own address, and the server still sees the endpoint in `Host`.
-            Some(name) if url.scheme() == "https" && Origin::of(url) == self.endpoint.origin() => {
+            Some(name) if url.scheme() == "https" && self.is_endpoint(url) => {
                 let mut address = url.clone();
                 address
                     .set_host(Some(name))
@@ -64,6 +83,17 @@ impl<'a> Clients<'a> {
             }
             _ => Ok((client, url.clone(), None)),
         }
+    }
+
+    /// Gives the client that no proxy sees.
+    pub(super) fn direct(&self) -> Result<&Client> {
+        built(&self.direct, || self.build(ClientBuilder::no_proxy))
+    }
+
+    fn is_endpoint(&self, url: &Url) -> bool {
+        self.endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.origin() == Origin::of(url))
     }
 
     fn build_outside(&self) -> Result<Client> {
@@ -108,7 +138,7 @@ impl<'a> Clients<'a> {
             .bare()
             .tls_danger_accept_invalid_certs(self.connection.insecure_skip_tls_verify);
         if !self.connection.insecure_skip_tls_verify {
-            builder = builder.tls_certs_merge(authorities(self.connection)?);
+            builder = builder.tls_certs_merge(authorities(&self.connection)?);
         }
         if let Some(name) = &self.connection.tls_server_name {
             // Through a proxy of the environment the name would be resolved elsewhere.
@@ -121,7 +151,10 @@ impl<'a> Clients<'a> {
 
     /// Resolves the endpoint's host within the deadline of a connection: the system's resolver has none.
     fn endpoint_addresses(&self) -> Result<Vec<SocketAddr>> {
-        let host = host_without_brackets(self.endpoint.url());
+        let Some(endpoint) = &self.endpoint else {
+            return Ok(Vec::new());
+        };
+        let host = host_without_brackets(endpoint.url());
         let addresses = deadline::within(self.deadlines.connect, move || {
             (host.as_str(), 0).to_socket_addrs().map(Iterator::collect)
         });
@@ -129,12 +162,12 @@ impl<'a> Clients<'a> {
             Some(Ok(addresses)) => Ok(addresses),
             Some(Err(error)) => Err(Error::new(
                 Slug::Unreachable,
-                format!("the host of {} has no address", self.endpoint),
+                format!("the host of {endpoint} has no address"),
             )
             .because(error)),
             None => Err(Error::new(
                 Slug::Timeout,
-                format!("the host of {} was not resolved in time", self.endpoint),
+                format!("the host of {endpoint} was not resolved in time"),
             )),
         }
     }
@@ -194,6 +227,16 @@ fn parse_authorities(pem: &[u8], from: &Path) -> Result<Vec<Certificate>> {
             format!("{} holds no PEM certificate", from.display()),
         )
         .because_of(&error)),
+    }
+}
+
+/// A cloud's metadata server is on the machine's own link, where no proxy is (RFC 3927, RFC 4291).
+fn is_metadata_server(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "metadata.google.internal" || name == "metadata",
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local(),
+        None => false,
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn explained(
     let place = shown(url);
     if error.is_timeout() {
         let limit = if error.is_connect() {
-            deadlines.connect
+            left.min(deadlines.connect)
         } else {
             left.min(deadlines.request)
         };

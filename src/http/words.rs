@@ -1,5 +1,7 @@
 //! What servers say, made fit for people: cut, visible, and never with what was sent to them.
 
+use crate::secret::Secret;
+
 /// As many characters of a server's words as are shown to people.
 const MOST_WORDS: usize = 200;
 /// Stands in for words that repeat a secret.
@@ -13,6 +15,14 @@ pub fn fit_to_show(words: &str) -> String {
     }
     let cut: String = visible.chars().take(MOST_WORDS).collect();
     format!("{cut}…")
+}
+
+/// The same, and withheld where the words repeat a secret that was sent.
+pub fn fit_to_show_without(words: &str, secret: &Secret) -> String {
+    if repeats(words, secret.expose()) {
+        return WITHHELD.to_owned();
+    }
+    fit_to_show(words)
 }
 
 /// Tells whether words repeat a secret as it is, with other blanks, or encoded as in a URL or form.

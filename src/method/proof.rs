@@ -26,6 +26,16 @@ pub enum Proof {
 
 /// Asks the endpoint's health paths with a credential's headers.
 pub fn prove(http: &Http<'_>, endpoint: &Endpoint, headers: &[(String, Secret)]) -> Result<Proof> {
+    prove_explaining(http, endpoint, headers, &|_| None)
+}
+
+/// Asks the same; `explain` may know better what a refusal means.
+pub fn prove_explaining(
+    http: &Http<'_>,
+    endpoint: &Endpoint,
+    headers: &[(String, Secret)],
+    explain: &dyn Fn(&mut Page) -> Option<Error>,
+) -> Result<Proof> {
     let mut html_at = None;
     for base in bases(endpoint) {
         for path in HEALTH_PATHS {
@@ -45,7 +55,10 @@ pub fn prove(http: &Http<'_>, endpoint: &Endpoint, headers: &[(String, Secret)])
                         html_at.get_or_insert(url);
                     }
                 },
-                300..=399 | 401 | 403 => return Err(not_accepted(&page)),
+                300..=399 | 401 | 403 => {
+                    let explained = explain(&mut page);
+                    return Err(explained.unwrap_or_else(|| not_accepted(&page)));
+                }
                 500..=599 => {
                     let what = format!("{} answered {}", shown(&url), page.status);
                     return Ok(Proof::Unproven(Error::new(Slug::ServerError, what)));

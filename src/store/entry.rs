@@ -1,11 +1,11 @@
-//! What rests in a store: a session or a password, as JSON that carries its key and its version.
+//! What rests in a store: a session, a grant or a password, as JSON that carries its key and its version.
 //!
 //! Whatever cannot be read back whole is discarded with a word: a store saves a login, it never stands in the way of
 //! one. Unknown fields are ignored, so an older binary reads what a newer one wrote.
 
 use serde::{Deserialize, Serialize};
 
-use crate::credential::Credential;
+use crate::credential::{Credential, Grant};
 use crate::secret::{Secret, exposed};
 use crate::store::key::Key;
 
@@ -72,7 +72,31 @@ impl StoredPassword {
     }
 }
 
-/// What both kinds of entries say of themselves.
+/// What renews a person's logins, with who that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredGrant {
+    version: u32,
+    key: String,
+    /// What renews them.
+    pub grant: Grant,
+    /// Who logged in, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+}
+
+impl StoredGrant {
+    /// Makes the entry of a grant.
+    pub fn new(key: &Key, grant: Grant, principal: Option<String>) -> Self {
+        Self {
+            version: VERSION,
+            key: key.text().to_owned(),
+            grant,
+            principal,
+        }
+    }
+}
+
+/// What all kinds of entries say of themselves.
 #[derive(Deserialize)]
 struct Head {
     version: u32,

@@ -72,6 +72,11 @@ impl Key {
         )
     }
 
+    /// Names what renews a person's logins at an OAuth client, whatever the endpoint.
+    pub fn of_grant(client_id: &str, account: Option<&str>) -> Self {
+        Self::written("grant ", client_id, &[("user", account)])
+    }
+
     /// Gives the key as one line of text.
     pub fn text(&self) -> &str {
         &self.0

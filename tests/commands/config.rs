@@ -191,7 +191,7 @@ fn an_edit_that_makes_no_sense_changes_nothing() {
     for args in [
         &["set-context", "a", "--store", "disk"][..],
         &["set-context", "a", "--endpoint", "no-url"],
-        &["set-context", "a", "--method", "iap"],
+        &["set-context", "a", "--method", "google"],
         &["set-context", "new", "--username", "u", "--token-file", "f"],
     ] {
         let args = [&["config"], args].concat();
@@ -306,7 +306,7 @@ fn a_wrong_file_is_told_with_line_and_column() {
         ("endpoint: http://localhost:2", ":6:5:", "duplicate"),
         ("dex: {}\n    none: {}", ":4:11:", "more than one of"),
         ("dex: {}\n    token-file: {}", ":4:11:", "more than one of"),
-        ("iap: {client-id: x}", ":6:5:", "iap"),
+        ("google: {client-id: x}", ":6:5:", "google"),
         (
             "store: disk",
             ":6:12:",

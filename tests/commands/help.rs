@@ -41,10 +41,14 @@ fn every_command_explains_itself() {
                 "--password-stdin",
                 "--save-password",
                 "--save-context",
+                "--no-browser",
+                "--port",
                 "keyring",
             ],
         ),
         ("logout", &["--all", "--context"]),
+        ("import", &["credentials.json", "stdin"]),
+        ("export", &["credentials.json", "stdout"]),
         ("status", &["--output", "json", "contacts nobody"]),
         (
             "config",
@@ -81,7 +85,6 @@ fn every_command_explains_itself() {
                 );
             }
             assert_fits_a_terminal(&output);
-            assert_nothing_of_later(&output);
         }
     }
 }
@@ -119,8 +122,6 @@ fn what_the_grammar_does_not_know_is_a_usage_error() {
     for args in [
         &[][..],
         &["frobnicate"],
-        &["import"],
-        &["export"],
         &["config"],
         &["config", "use-context"],
         &["config", "frobnicate"],
@@ -128,9 +129,6 @@ fn what_the_grammar_does_not_know_is_a_usage_error() {
         &["get", "something"],
         &["get", "--endpoint"],
         &["get", "-o", "xml"],
-        &["get", "--client-id", "x"],
-        &["get", "--other-client-id", "x"],
-        &["get", "--other-client-secret-file", "x"],
         &["get", "--method"],
         &["get", "--no-verify=maybe"],
         &["get", "--endpoint", "http://localhost", "--min-ttl", "soon"],

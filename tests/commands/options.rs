@@ -84,8 +84,7 @@ fn a_value_that_means_nothing_is_a_configuration_error() {
         ("--endpoint", "kf.example.com"),
         ("--endpoint", "ftp://kf.example.com"),
         ("--endpoint", "https://kf.example.com/?a=b"),
-        ("--method", "iap"),
-        ("--method", "gcp"),
+        ("--method", "google"),
         ("--method", "DEX"),
         ("--store", "disk"),
         ("--proxy-url", "proxy:3128"),
@@ -155,6 +154,12 @@ impl World {
              \x20 - name: a\n    endpoint: https://a.example.com\n    token-file: {path: ~/token}\n\
              \x20 - name: b\n    endpoint: https://b.example.com\n    token-file: {path: ~/token}\n",
         );
+        let login = r#"{"other_client_id":"d","other_client_secret":"s","refresh_token":"r"}"#;
+        fs::create_dir_all(home.home().join(".config/kfp")).expect("the SDK's folder");
+        home.file(
+            ".config/kfp/credentials.json",
+            format!(r#"{{"iap-a":{login},"iap-b":{login}}}"#),
+        );
         home.file(
             "other.yaml",
             "apiVersion: kfp-credential/v1\nkind: Config\n",
@@ -216,6 +221,12 @@ impl World {
                 ["token", "other-token"],
                 "get --endpoint https://c.example.com",
                 |_, output| at(output, "/status/token"),
+            ),
+            case(
+                "client-id",
+                ["iap-a", "iap-b"],
+                "export - --endpoint https://c.example.com",
+                |_, output| output.stdout.clone(),
             ),
             case(
                 "audience",
@@ -310,13 +321,16 @@ fn case(
 
 /// Lists what `get` takes that stands in for something in the configuration.
 fn options_of_get(home: &Sandbox) -> BTreeSet<String> {
-    const ITS_OWN: [&str; 6] = [
+    // The last two show only in a browser: tests/google_user.rs.
+    const ITS_OWN: [&str; 8] = [
         "output",
         "refresh",
         "min-ttl",
         "interactive",
         "verbose",
         "help",
+        "other-client-id",
+        "other-client-secret-file",
     ];
     let help = home.run(&["get", "--help"]).assert_success();
     let lines = help

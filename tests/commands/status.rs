@@ -138,7 +138,6 @@ fn completions_are_right_for_their_shell() {
     ] {
         let output = home.run(&["completions", shell]).assert_success();
         assert!(output.stdout.contains("set-context"), "{shell}");
-        assert_nothing_of_later(&output);
         let script = home.file(&format!("completions.{shell}"), &output.stdout);
         if let Some(program) = check.and_then(on_path) {
             let checked = Command::new(program)
@@ -155,7 +154,6 @@ fn completions_are_right_for_their_shell() {
 fn the_manual_page_renders() {
     let home = Sandbox::new();
     let output = home.run(&["man"]).assert_success();
-    assert_nothing_of_later(&output);
     let page = home.file("page.1", &output.stdout);
     let Some(groff) = on_path("groff") else {
         return;
@@ -166,7 +164,9 @@ fn the_manual_page_renders() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&rendered.stderr), "");
-    let text = String::from_utf8_lossy(&rendered.stdout);
+    // Justified lines have more than one blank between words.
+    let text = String::from_utf8_lossy(&rendered.stdout).replace('\u{2010}', "-");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in [
         "kfp-credential",
         "NAME",
@@ -181,10 +181,7 @@ fn the_manual_page_renders() {
         "set-context",
         "KFP_CREDENTIAL_PASSWORD",
     ] {
-        assert!(
-            text.replace('\u{2010}', "-").contains(word),
-            "no {word}\n{text}"
-        );
+        assert!(text.contains(word), "no {word}\n{text}");
     }
 }
 

@@ -67,6 +67,8 @@ impl Sandbox {
         }
         let nowhere = format!("unix:path={}", sandbox.root.path().join("no-bus").display());
         sandbox.env("DBUS_SESSION_BUS_ADDRESS", &nowhere);
+        // No test asks the metadata server of the machine that it runs on.
+        sandbox.env("GCE_METADATA_HOST", "127.0.0.1:1");
         sandbox
     }
 
@@ -373,6 +375,23 @@ impl Running<'_> {
     /// Returns the process's id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until stderr holds a whole word that begins like this, and returns the word.
+    #[track_caller]
+    pub fn says_word(&self, start: &str) -> String {
+        loop {
+            let said = self.stderr.text();
+            let whole = said.rsplit_once(char::is_whitespace);
+            let mut words = whole.map_or("", |(whole, _)| whole).split_whitespace();
+            if let Some(word) = words.find(|word| word.starts_with(start)) {
+                return word.to_owned();
+            }
+            if self.started.elapsed() > DEADLINE {
+                self.hung(&format!("it did not say {start:?}"));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Sends it what Ctrl-C sends.

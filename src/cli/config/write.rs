@@ -18,7 +18,7 @@ use crate::store::private_file::write_private_durably;
 type Key = &'static [&'static str];
 
 /// The blocks that name a method; a context has at most one.
-const METHODS: [Key; 3] = [&["dex"], &["token-file"], &["none"]];
+const METHODS: [Key; 5] = [&["dex"], &["iap"], &["gcp"], &["token-file"], &["none"]];
 
 /// What is to be written into a context.
 #[derive(Default)]
@@ -44,9 +44,14 @@ impl Writing {
         let block = METHODS.into_iter().find(|block| block[0] == name);
         self.method = Some(block.ok_or_else(|| {
             Error::new(Slug::ConfigInvalid, format!("there is no method {name:?}"))
-                .hint("the methods are dex, token-file and none")
+                .hint("the methods are dex, iap, gcp, token-file and none")
         })?);
         Ok(())
+    }
+
+    fn is_for(&self, method: &str) -> bool {
+        self.method.is_some_and(|block| block[0] == method)
+            || self.values.iter().any(|(key, _)| key[0] == method)
     }
 
     /// A value that names its block's method implies it; values of two methods contradict each other.
@@ -92,7 +97,24 @@ pub(super) fn set_context(
         target.insecure_skip_tls_verify,
     );
     writing.flag(&["allow-insecure-http"], target.allow_insecure_http);
-    writing.text(&["dex", "username"], target.username.as_deref());
+    writing.text(&["iap", "client-id"], target.client_id.as_deref());
+    writing.text(
+        &["iap", "other-client-id"],
+        target.other_client_id.as_deref(),
+    );
+    if let Some(file) = absolute(target.other_client_secret_file.as_ref()) {
+        writing
+            .values
+            .push((&["iap", "other-client-secret"], json!({ "file": file })));
+    }
+    let has_iap = load(setting)?.and_then(|file| Some(file.context(name)?.iap.is_some()));
+    let is_iap = has_iap == Some(true) || writing.is_for("iap");
+    let username: Key = if is_iap {
+        &["iap", "account"]
+    } else {
+        &["dex", "username"]
+    };
+    writing.text(username, target.username.as_deref());
     if let Some(file) = absolute(target.password_file.as_ref()) {
         writing
             .values
@@ -157,6 +179,21 @@ pub(in crate::cli) fn save_context(
         writing.file(&["token-file", "path"], Some(&file.path));
         writing.text(&["token-file", "audience"], file.audience.as_deref());
     }
+    if let Method::Iap(iap) = &context.method {
+        writing.text(&["iap", "client-id"], iap.client_id.as_deref());
+        writing.text(&["iap", "other-client-id"], iap.other_client_id.as_deref());
+        writing.text(&["iap", "account"], iap.account.as_deref());
+        let secret = match &iap.other_client_secret {
+            Some(Source::File(path)) => Some(json!({ "file": absolute(Some(&path.into())) })),
+            Some(Source::Command(command)) => Some(json!({ "command": command })),
+            Some(Source::Env(name)) => Some(json!({ "env": name })),
+            Some(Source::Keyring) => Some(json!({ "keyring": true })),
+            None => None,
+        };
+        writing
+            .values
+            .extend(secret.map(|source| (&["iap", "other-client-secret"] as Key, source)));
+    }
     if let Some(dex) = context.method.dex().filter(|_| found.method == "dex") {
         writing.text(&["dex", "username"], found.username);
         writing.text(&["dex", "connector"], dex.connector.as_deref());
@@ -179,6 +216,24 @@ pub(in crate::cli) fn save_context(
         path(setting)?.display()
     ));
     Ok(())
+}
+
+/// Writes the IAP client that an endpoint named into its context. A file that cannot be edited is no reason to stop a
+/// login: the lines to paste are shown.
+pub(in crate::cli) fn save_client_id(setting: &Setting<'_, '_>, name: &str, client_id: &str) {
+    let value = json!(client_id);
+    let edit = Edit::Set {
+        context: name,
+        path: &["iap", "client-id"],
+        value: &value,
+    };
+    match change(setting, &[edit]) {
+        Ok(()) => setting.tell(&format!("Wrote it into the context {name}.")),
+        Err(error) => setting.tell(&format!(
+            "It is not written into the context {name}: {}",
+            error.one_line()
+        )),
+    }
 }
 
 /// Writes into a context, which becomes the current one where it is the first; tells whether it is new.
@@ -229,6 +284,8 @@ fn write(setting: &Setting<'_, '_>, name: &str, writing: &Writing) -> Result<boo
 fn has(entry: &ContextEntry, block: Key) -> bool {
     match block[0] {
         "dex" => entry.dex.is_some(),
+        "iap" => entry.iap.is_some(),
+        "gcp" => entry.gcp.is_some(),
         "token-file" => entry.token_file.is_some(),
         _ => entry.none.is_some(),
     }

@@ -1,0 +1,118 @@
+//! The part of `login` that a browser does: Google Identity-Aware Proxy.
+
+use crate::cli::{Setting, config};
+use crate::config::context::{Context, Iap, Method};
+use crate::config::source;
+use crate::credential::Grant;
+use crate::error::{Error, Result, Slug};
+use crate::get;
+use crate::grants::Grants;
+use crate::http::Http;
+use crate::http::api::Api;
+use crate::method::iap::client_id;
+use crate::method::iap::user::{self, Reaching};
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::terminal;
+
+/// Logs a person in where the context asks for one, and keeps what renews that login. Gives it for this run alone
+/// where it cannot be kept; `None` where it is kept, or the context needs no person.
+pub(super) fn in_browser(
+    setting: &Setting<'_, '_>,
+    context: &mut Context,
+    store: &Store<'_>,
+    reaching: Reaching,
+) -> Result<Option<Grant>> {
+    let Method::Iap(iap) = &context.method else {
+        return Ok(None);
+    };
+    if iap.google.service_account.is_some() || iap.other_client_id.is_none() {
+        return Ok(None);
+    }
+    if iap.client_id.is_none() {
+        let found = confirmed_client_id(setting, context)?;
+        if let Method::Iap(iap) = &mut context.method {
+            iap.client_id = Some(found);
+        }
+    }
+    let context = &*context;
+    let Method::Iap(iap) = &context.method else {
+        return Ok(None);
+    };
+    let run = setting.run();
+    if get::store_was_named(context) {
+        store.may_keep_grants()?;
+    }
+    let secret = client_secret(setting, iap)?;
+    let api = Api::new(context, run.trace);
+    let tell = |words: &str| setting.tell(words);
+    let login = user::log_in(&api, iap, secret, run.environment, reaching, &tell)?;
+
+    let grants = Grants {
+        run,
+        context,
+        store,
+        given: None,
+    };
+    match grants.keep(iap, &login.grant, Some(&login.email)) {
+        Ok(Some(place)) => {
+            setting.tell(&format!(
+                "The login of {} rests in the {place}.",
+                login.email
+            ));
+            return Ok(None);
+        }
+        Ok(None) => {}
+        Err(error) if get::store_was_named(context) => return Err(error),
+        Err(error) => {
+            let why = error.one_line();
+            setting.tell(&format!("The login is not kept, and ends within the hour: {why}. Choose `--store file` to keep it."));
+        }
+    }
+    Ok(Some(login.grant))
+}
+
+fn client_secret(setting: &Setting<'_, '_>, iap: &Iap) -> Result<Option<Secret>> {
+    let run = setting.run();
+    let Some(source) = &iap.other_client_secret else {
+        return Ok(None);
+    };
+    match source::read(
+        source,
+        "the desktop client's secret",
+        run.environment,
+        run.trace,
+    )? {
+        Some(secret) => Ok(Some(secret)),
+        // From the keyring: it is kept there together with the login.
+        None => terminal::ask_secret("Secret of the desktop client: ").map(Some),
+    }
+}
+
+/// IAP names its own client when it sends a browser to Google.
+fn confirmed_client_id(setting: &Setting<'_, '_>, context: &Context) -> Result<String> {
+    let Some(endpoint) = &context.endpoint else {
+        return Err(Error::new(
+            Slug::ConfigMissing,
+            "the context has no endpoint",
+        ));
+    };
+    let http = Http::new(context, endpoint, &[], &setting.trace)?;
+    let found = client_id::ask(&http, endpoint)?.ok_or_else(|| {
+        Error::new(Slug::ConfigMissing, format!("the context names no IAP client, and {endpoint} does not tell it"))
+            .hint("give it with --client-id ID: the OAuth client of IAP, ending in .apps.googleusercontent.com")
+    })?;
+    setting.tell(&format!(
+        "{endpoint} is behind Google Identity-Aware Proxy with the client {found}."
+    ));
+    if terminal::is_there() && terminal::confirm("Log in for this client, and remember it?")? {
+        if let Some(name) = &context.name {
+            config::save_client_id(setting, name, &found);
+        }
+        return Ok(found);
+    }
+    Err(
+        Error::new(Slug::ConfigMissing, "the context names no IAP client")
+            .hint(format!("give it with --client-id {found}")),
+    )
+}

@@ -1,0 +1,198 @@
+//! Requests to an identity provider's API: one at a time, no cookies, no redirects, always verified.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use oauth2::{HttpRequest, HttpResponse};
+use reqwest::Method;
+use reqwest::blocking::Client;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::client::Clients;
+use super::{LARGEST_BODY, failure, header_map, shown};
+use crate::config::Context;
+use crate::config::context::Deadlines;
+use crate::error::{Error, Result, Slug};
+use crate::secret::Secret;
+use crate::trace::Trace;
+
+/// A client for identity providers' APIs; nothing is built or contacted before the first request.
+pub struct Api<'a> {
+    clients: Clients<'a>,
+    deadlines: Deadlines,
+    until: Instant,
+    trace: &'a Trace,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body: it may hold secrets.
+    pub body: Secret,
+}
+
+impl<'a> Api<'a> {
+    /// Prepares requests with the context's authorities, proxy and time limits.
+    pub fn new(context: &'a Context, trace: &'a Trace) -> Self {
+        Self {
+            clients: Clients::for_api(context),
+            deadlines: context.deadlines,
+            until: Instant::now() + context.deadlines.login,
+            trace,
+        }
+    }
+
+    /// Says a word on `-v`.
+    pub fn say(&self, words: impl std::fmt::Display) {
+        self.trace.say(words);
+    }
+
+    /// Asks for a URL.
+    pub fn get(&self, url: &Url, headers: &[(String, Secret)]) -> Result<Answer> {
+        self.send(
+            Method::GET,
+            url,
+            header_map(headers)?,
+            Vec::new(),
+            self.deadlines.request,
+        )
+    }
+
+    /// Asks for a URL past every proxy and waits no longer than `limit`: for metadata servers, which are near or not
+    /// there at all.
+    pub fn get_direct(
+        &self,
+        url: &Url,
+        headers: &[(String, Secret)],
+        limit: Duration,
+    ) -> Result<Answer> {
+        let (client, headers) = (self.clients.direct()?, header_map(headers)?);
+        self.send_with(client, Method::GET, url, headers, Vec::new(), limit)
+    }
+
+    /// Sends a form (application/x-www-form-urlencoded).
+    pub fn post_form(&self, url: &Url, fields: &[(&str, &str)]) -> Result<Answer> {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        let body = body.extend_pairs(fields).finish();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "content-type",
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        self.send(
+            Method::POST,
+            url,
+            headers,
+            body.into_bytes(),
+            self.deadlines.request,
+        )
+    }
+
+    /// Sends JSON.
+    pub fn post_json(
+        &self,
+        url: &Url,
+        headers: &[(String, Secret)],
+        body: &serde_json::Value,
+    ) -> Result<Answer> {
+        let mut headers = header_map(headers)?;
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        self.send(
+            Method::POST,
+            url,
+            headers,
+            body.to_string().into_bytes(),
+            self.deadlines.request,
+        )
+    }
+
+    /// Sends any request; a redirect is an answer like every other.
+    pub fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Answer> {
+        let (client, ..) = self.clients.for_url(url)?;
+        self.send_with(client, method, url, headers, body, limit)
+    }
+
+    /// Sends a request of the OAuth library.
+    pub fn send_oauth(&self, request: HttpRequest) -> Result<HttpResponse> {
+        let internal = |error: &dyn std::fmt::Display| {
+            Error::new(Slug::Internal, "an OAuth request could not be made").because(error)
+        };
+        let url = Url::parse(&request.uri().to_string()).map_err(|error| internal(&error))?;
+        let (parts, body) = request.into_parts();
+        let limit = self.deadlines.request;
+        let answer = self.send(parts.method, &url, parts.headers, body, limit)?;
+        let mut response = HttpResponse::new(answer.body.expose().as_bytes().to_vec());
+        *response.status_mut() = answer.status.try_into().map_err(|error| internal(&error))?;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
+    }
+
+    fn send_with(
+        &self,
+        client: &Client,
+        method: Method,
+        url: &Url,
+        mut headers: HeaderMap,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Answer> {
+        let left = self
+            .until
+            .saturating_duration_since(Instant::now())
+            .min(limit);
+        if left.is_zero() {
+            let what = format!("the login took too long, before {}", shown(url));
+            return Err(Error::new(Slug::Timeout, what));
+        }
+        headers
+            .entry(HeaderName::from_static("accept"))
+            .or_insert(HeaderValue::from_static("application/json"));
+        let name = method.to_string();
+        let mut answer = client
+            .request(method, url.clone())
+            .headers(headers)
+            .body(body)
+            .timeout(left)
+            .send()
+            .map_err(|error| failure::explained(error, url, left, self.deadlines))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        self.trace
+            .say(format_args!("{name} {}: {status}", shown(url)));
+        if status.as_u16() == 407 {
+            return Err(failure::proxy_wants_password(url));
+        }
+        let mut bytes = Vec::new();
+        answer
+            .by_ref()
+            .take(LARGEST_BODY)
+            .read_to_end(&mut bytes)
+            .map_err(|error| failure::cut_off(&error, url))?;
+        let body = Secret::new(String::from_utf8_lossy(&bytes));
+        Ok(Answer {
+            status: status.as_u16(),
+            headers,
+            body,
+        })
+    }
+}
+
+impl Answer {
+    /// Reads the body as a JSON object.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_str(self.body.expose())
+            .ok()
+            .filter(serde_json::Value::is_object)
+    }
+}

@@ -1,0 +1,415 @@
+//! A credential file: JSON whose `type` names its kind (<https://google.aip.dev/auth/4110>).
+//!
+//! Every address in it is judged here, before anything is sent anywhere.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::address;
+use super::credentials::Credentials;
+use super::external::{External, WrittenSource};
+use super::impersonation::Target;
+use super::service_account::Key;
+use super::user::User;
+use crate::config::source::{can_be_read_by_others, read_up_to};
+use crate::deadline;
+use crate::error::{Error, Result, Slug};
+use crate::http::fit_to_show;
+use crate::secret::Secret;
+use crate::trace::Trace;
+
+/// More than any credential file holds.
+const LARGEST: u64 = 1024 * 1024;
+/// How long a pipe in the file's place may take.
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
+/// The token address of files that name none.
+const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+
+/// The keys of every kind, as written.
+#[derive(Deserialize)]
+struct Written {
+    r#type: Option<String>,
+    universe_domain: Option<String>,
+    token_uri: Option<String>,
+    // service_account
+    client_email: Option<String>,
+    private_key: Option<Secret>,
+    private_key_id: Option<String>,
+    // authorized_user
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    refresh_token: Option<Secret>,
+    // impersonated_service_account
+    source_credentials: Option<Box<Written>>,
+    delegates: Option<Vec<String>>,
+    // that and external_account
+    service_account_impersonation_url: Option<String>,
+    // external_account
+    audience: Option<String>,
+    subject_token_type: Option<String>,
+    token_url: Option<String>,
+    credential_source: Option<WrittenSource>,
+    service_account_impersonation: Option<WrittenImpersonation>,
+    workforce_pool_user_project: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WrittenImpersonation {
+    token_lifetime_seconds: Option<u32>,
+}
+
+/// A file that is being read: for errors, and for the address that its context allows.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    path: &'a Path,
+    own_address: Option<&'a Url>,
+}
+
+/// Reads a credential file; `own_address` is the context's `token-uri`.
+pub(super) fn read(path: &Path, own_address: Option<&Url>, trace: &Trace) -> Result<Credentials> {
+    let reading = Reading { path, own_address };
+    let bytes = deadline::within(DEADLINE, {
+        let path = path.to_path_buf();
+        move || read_up_to(&path, LARGEST)
+    });
+    let bytes = match bytes {
+        Some(Ok(bytes)) => bytes,
+        Some(Err(error)) => return Err(reading.invalid("cannot be read").because(error)),
+        None => return Err(reading.invalid("gave nothing within 30 s")),
+    };
+    if can_be_read_by_others(path) {
+        let shown = path.display();
+        trace.say(format_args!(
+            "{shown}, which holds credentials, can be read by others: `chmod 600 {shown}`"
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| reading.invalid("is not text"))?;
+    parse(&Secret::new(text), reading)
+}
+
+fn parse(text: &Secret, reading: Reading<'_>) -> Result<Credentials> {
+    let text = text.expose().trim_start_matches('\u{feff}');
+    let written = serde_json::from_str(text).map_err(|error| {
+        // The library's words could quote a key.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "has a value of the wrong type",
+            _ => "is not JSON",
+        };
+        reading.invalid(&format!("{what} ({place})"))
+    })?;
+    credentials(written, reading)
+}
+
+fn credentials(written: Written, reading: Reading<'_>) -> Result<Credentials> {
+    if let Some(domain) = written.universe_domain.as_deref()
+        && domain != "googleapis.com"
+    {
+        let domain = fit_to_show(domain);
+        let what =
+            format!("is for the universe {domain:?}, and this program knows googleapis.com only");
+        return Err(reading.unsupported(&what));
+    }
+    match written.r#type.as_deref() {
+        Some("service_account") => service_account(written, reading),
+        Some("authorized_user") => user(written, reading),
+        Some("impersonated_service_account") => impersonated(written, reading),
+        Some("external_account") => external(written, reading),
+        Some(other) => {
+            let other = fit_to_show(other);
+            Err(reading.unsupported(&format!("is of the type {other:?}, which this program does not know")))
+        }
+        None => Err(reading.invalid("has no \"type\", as every Google credential file has")
+            .hint("for a service account, create a JSON key: `gcloud iam service-accounts keys create FILE --iam-account ACCOUNT`")),
+    }
+}
+
+fn service_account(written: Written, reading: Reading<'_>) -> Result<Credentials> {
+    let token_uri = written.token_uri.as_deref().unwrap_or(TOKEN_URI);
+    let token_uri = reading.provider_address("token_uri", token_uri)?;
+    let email = reading.required("client_email", written.client_email)?;
+    let pem = reading.required("private_key", written.private_key)?;
+    Key::new(email, written.private_key_id, &pem, token_uri)
+        .map(Credentials::Key)
+        .map_err(|what| reading.broken(&what))
+}
+
+fn user(written: Written, reading: Reading<'_>) -> Result<Credentials> {
+    let token_uri = written.token_uri.as_deref().unwrap_or(TOKEN_URI);
+    Ok(Credentials::User(User {
+        file: reading.path.to_path_buf(),
+        token_uri: reading.provider_address("token_uri", token_uri)?,
+        client_id: reading.required("client_id", written.client_id)?,
+        client_secret: reading.required("client_secret", written.client_secret)?,
+        refresh_token: reading.required("refresh_token", written.refresh_token)?,
+    }))
+}
+
+fn impersonated(written: Written, reading: Reading<'_>) -> Result<Credentials> {
+    let key = "service_account_impersonation_url";
+    let url = reading.required(key, written.service_account_impersonation_url)?;
+    let url = reading.provider_address(key, &url)?;
+    let target = Target::of_file(&url, written.delegates.unwrap_or_default(), None)
+        .map_err(|what| reading.broken(&what))?;
+    let source = reading.required("source_credentials", written.source_credentials)?;
+    let source = credentials(*source, reading)?;
+    Ok(Credentials::Impersonated(Box::new(source), target))
+}
+
+fn external(written: Written, reading: Reading<'_>) -> Result<Credentials> {
+    if written.client_id.is_some() {
+        let what = "names an OAuth client of its own (client_id), which this program does not use";
+        return Err(reading.unsupported(what));
+    }
+    let token_url = reading.required("token_url", written.token_url)?;
+    let url = written.service_account_impersonation_url.as_deref();
+    let url = url.map(|url| reading.provider_address("service_account_impersonation_url", url));
+    let target = match url.transpose()? {
+        None => None,
+        Some(url) => {
+            let options = written.service_account_impersonation;
+            let lifetime = options.and_then(|options| options.token_lifetime_seconds);
+            let target = Target::of_file(&url, Vec::new(), lifetime);
+            Some(target.map_err(|what| reading.broken(&what))?)
+        }
+    };
+    let source = reading.required("credential_source", written.credential_source)?;
+    let external = Credentials::External(External {
+        file: reading.path.to_path_buf(),
+        token_url: reading.provider_address("token_url", &token_url)?,
+        audience: reading.required("audience", written.audience)?,
+        subject_token_type: reading.required("subject_token_type", written.subject_token_type)?,
+        user_project: written.workforce_pool_user_project,
+        impersonated: target.as_ref().map(|target| target.email().to_owned()),
+        source: source.checked(reading)?,
+    });
+    Ok(match target {
+        Some(target) => Credentials::Impersonated(Box::new(external), target),
+        None => external,
+    })
+}
+
+impl Reading<'_> {
+    /// Takes a key's value, which must be there and not empty.
+    pub(super) fn required<T>(self, key: &str, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| self.invalid(&format!("has no {key:?}")))
+    }
+
+    /// Judges an address that receives secrets.
+    fn provider_address(self, key: &str, text: &str) -> Result<Url> {
+        address::of_provider(text, self.own_address).map_err(|why| self.refused(key, &why).hint(
+            "use a file from Google; if you trust that address with what the file holds, name it in the context: `token-uri: ADDRESS` below `iap:` or `gcp:`",
+        ))
+    }
+
+    /// Judges an address that gives subject tokens.
+    pub(super) fn source_address(self, key: &str, text: &str) -> Result<Url> {
+        address::of_subject_token(text, self.own_address).map_err(|why| self.refused(key, &why).hint(
+            "have another program write the subject token to a file, and name that file (credential_source.file)",
+        ))
+    }
+
+    /// Makes the error for a file of the wrong form; `what` goes after its name.
+    pub(super) fn invalid(self, what: &str) -> Error {
+        let what = format!("the credential file {} {what}", self.path.display());
+        Error::new(Slug::GoogleCredentialsInvalid, what)
+    }
+
+    /// Makes the error for a file of a kind that this program cannot use.
+    pub(super) fn unsupported(self, what: &str) -> Error {
+        let what = format!("the credential file {} {what}", self.path.display());
+        Error::new(Slug::GoogleCredentialsUnsupported, what)
+    }
+
+    fn broken(self, what: &str) -> Error {
+        let what = format!(
+            "the credential file {} is broken: {what}",
+            self.path.display()
+        );
+        Error::new(Slug::GoogleCredentialsInvalid, what)
+    }
+
+    fn refused(self, key: &str, why: &str) -> Error {
+        let what = format!(
+            "the credential file {} sends to a stranger: its {key} {why}",
+            self.path.display()
+        );
+        Error::new(Slug::GoogleCredentialsAddressRefused, what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const PEM: &str = include_str!("../../../tests/google/test-key-service-account.pem");
+    const IMPERSONATION: &str = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/t@x:generateAccessToken";
+
+    fn parsed(file: &Value) -> Result<Credentials> {
+        let reading = Reading {
+            path: Path::new("/f.json"),
+            own_address: None,
+        };
+        parse(&Secret::new(file.to_string()), reading)
+    }
+
+    fn key_file() -> Value {
+        json!({"type": "service_account", "client_email": "sa@x", "private_key": PEM, "private_key_id": "k"})
+    }
+
+    fn external_file() -> Value {
+        json!({
+            "type": "external_account", "audience": "//iam", "subject_token_type": "jwt",
+            "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {"file": "/t"},
+        })
+    }
+
+    fn user_file() -> Value {
+        json!({"type": "authorized_user", "client_id": "c", "client_secret": "s3cret", "refresh_token": "1//s3cret"})
+    }
+
+    fn with(mut file: Value, key: &str, value: Value) -> Value {
+        file[key] = value;
+        file
+    }
+
+    #[test]
+    fn each_type_gives_its_kind() {
+        assert!(matches!(parsed(&key_file()), Ok(Credentials::Key(_))));
+        assert!(matches!(parsed(&user_file()), Ok(Credentials::User(_))));
+        assert!(matches!(
+            parsed(&external_file()),
+            Ok(Credentials::External(_))
+        ));
+        let impersonating = with(
+            external_file(),
+            "service_account_impersonation_url",
+            json!(IMPERSONATION),
+        );
+        let impersonated = json!({
+            "type": "impersonated_service_account", "delegates": [],
+            "service_account_impersonation_url": IMPERSONATION, "source_credentials": user_file(),
+        });
+        for file in [impersonating, impersonated] {
+            assert!(
+                matches!(parsed(&file), Ok(Credentials::Impersonated(..))),
+                "{file}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        for (file, words) in [
+            (json!({}), "\"type\""),
+            (json!([]), "wrong type (line 1"),
+            (
+                with(key_file(), "private_key", json!(null)),
+                "\"private_key\"",
+            ),
+            (with(key_file(), "private_key", json!(7)), "wrong type"),
+            (
+                with(key_file(), "private_key", json!("s3cret")),
+                "private_key",
+            ),
+            (
+                with(key_file(), "client_email", json!(null)),
+                "\"client_email\"",
+            ),
+            (
+                with(user_file(), "refresh_token", json!(null)),
+                "\"refresh_token\"",
+            ),
+            (
+                with(external_file(), "credential_source", json!(null)),
+                "\"credential_source\"",
+            ),
+            (
+                with(external_file(), "audience", json!(null)),
+                "\"audience\"",
+            ),
+            (
+                json!({"type": "impersonated_service_account"}),
+                "\"service_account_impersonation_url\"",
+            ),
+        ] {
+            let error = parsed(&file).unwrap_err();
+            assert_eq!(error.slug(), Slug::GoogleCredentialsInvalid, "{error}");
+            assert!(error.message().contains(words), "{error}");
+            assert!(!error.one_line().contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_another_kind_is_said_to_be() {
+        for (file, words) in [
+            (
+                json!({"type": "gdch_service_account"}),
+                "gdch_service_account",
+            ),
+            (
+                with(key_file(), "universe_domain", json!("example.com")),
+                "example.com",
+            ),
+            (with(external_file(), "client_id", json!("c")), "client_id"),
+            (
+                with(
+                    external_file(),
+                    "credential_source",
+                    json!({"environment_id": "aws1"}),
+                ),
+                "AWS",
+            ),
+            (
+                with(
+                    external_file(),
+                    "credential_source",
+                    json!({"certificate": {}}),
+                ),
+                "certificate",
+            ),
+            (
+                with(external_file(), "credential_source", json!({})),
+                "file, url or executable",
+            ),
+        ] {
+            let error = parsed(&file).unwrap_err();
+            assert_eq!(error.slug(), Slug::GoogleCredentialsUnsupported, "{error}");
+            assert!(error.message().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_address_is_judged() {
+        let impersonated = json!({
+            "type": "impersonated_service_account",
+            "service_account_impersonation_url": IMPERSONATION,
+            "source_credentials": with(key_file(), "token_uri", json!("https://evil.example/token")),
+        });
+        let evil = json!("https://evil.example/sts");
+        for file in [
+            with(key_file(), "token_uri", evil.clone()),
+            with(user_file(), "token_uri", evil.clone()),
+            with(external_file(), "token_url", evil.clone()),
+            with(
+                external_file(),
+                "service_account_impersonation_url",
+                evil.clone(),
+            ),
+            with(external_file(), "credential_source", json!({"url": evil})),
+            impersonated,
+        ] {
+            let error = parsed(&file).unwrap_err();
+            assert_eq!(
+                error.slug(),
+                Slug::GoogleCredentialsAddressRefused,
+                "{error}"
+            );
+            assert!(error.message().contains("https://evil.example/"), "{error}");
+        }
+    }
+}

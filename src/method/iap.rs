@@ -1,0 +1,162 @@
+//! Google Identity-Aware Proxy: a bearer token that says who one is, meant for IAP's own OAuth client
+//! (<https://docs.cloud.google.com/iap/docs/authentication-howto>).
+//!
+//! [`machine`] needs no person, [`user`] one now and then; [`refusal`] explains IAP's own answers.
+
+pub mod client_id;
+pub mod refusal;
+pub mod user;
+
+use crate::config::Context;
+use crate::config::context::Iap;
+use crate::credential::{ExpirySource, Grant};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Slug};
+use crate::http::Http;
+use crate::http::api::Api;
+use crate::method::bearer::Bearer;
+use crate::method::google::{self, Minted, Minting};
+use crate::method::{Fresh, Means};
+use refusal::Tried;
+
+/// Gets a token that IAP takes, and proves it at the endpoint.
+pub fn log_in(
+    http: &Http<'_>,
+    context: &Context,
+    iap: &Iap,
+    endpoint: &Endpoint,
+    means: &Means<'_>,
+) -> Result<Fresh> {
+    let run = means.run;
+    let api = Api::new(context, run.trace);
+    let minting = Minting {
+        api: &api,
+        google: &iap.google,
+        run,
+    };
+    let minted = match persons_grant(iap, means)? {
+        Some(grant) => of_person(&api, context, iap, grant, means)?,
+        None => machine(minting, iap, endpoint).map_err(|error| nobody_at_all(error, context))?,
+    };
+    let bearer = Bearer {
+        context,
+        endpoint,
+        method: "iap",
+        source: ExpirySource::Jwt,
+        run,
+    };
+    if is_self_signed(iap) {
+        return bearer.unproven(minted, "it was signed here, without any contact");
+    }
+    proven(http, &bearer, iap, minted)
+}
+
+/// A service account that the context names goes first, then a person's login; where the context names a desktop
+/// client, a person is meant.
+fn persons_grant(iap: &Iap, means: &Means<'_>) -> Result<Option<Grant>> {
+    if iap.google.service_account.is_some() {
+        return Ok(None);
+    }
+    let grants = means.grants;
+    if let (None, Some(_), Some(grants)) = (&iap.client_id, &iap.other_client_id, grants) {
+        return Err(no_client_id().hint(format!(
+            "or run `kfp-credential login {}` in a terminal, which asks the endpoint for it",
+            grants.context.as_arguments()
+        )));
+    }
+    let grant = grants.map(|grants| grants.find(iap)).transpose()?.flatten();
+    match (grant, grants) {
+        (None, Some(grants)) if iap.other_client_id.is_some() => Err(Error::new(
+            Slug::LoginRequired,
+            format!("nobody has logged in for {}", grants.context.display_name()),
+        )
+        .hint(format!(
+            "run `kfp-credential login {}` in a terminal; on a machine without a person, `kfp-credential import` takes over a login",
+            grants.context.as_arguments()
+        ))),
+        (grant, _) => Ok(grant),
+    }
+}
+
+/// Turns a person's refresh token into an ID token; one that Google replaced is kept before anything else can fail.
+fn of_person(
+    api: &Api<'_>,
+    context: &Context,
+    iap: &Iap,
+    grant: Grant,
+    means: &Means<'_>,
+) -> Result<Minted> {
+    let client_id = iap.client_id.as_deref().ok_or_else(no_client_id)?;
+    let _alone = means.grants.map(|grants| grants.lock(iap)).transpose()?;
+    // Who had the lock may have had it replaced.
+    let grant = &persons_grant(iap, means)?.unwrap_or(grant);
+    let refreshed = user::refresh(api, grant, client_id).map_err(|error| {
+        error.hint(format!(
+            "run `kfp-credential login {}`",
+            context.as_arguments()
+        ))
+    })?;
+    if let Some(grants) = means.grants.filter(|_| refreshed.grant != *grant) {
+        let kept = grants.replace(iap, grant, &refreshed.grant);
+        kept.map_err(|error| api.say(format_args!("the new refresh token: {}", error.one_line())))
+            .ok();
+    }
+    let minted = google::checked(refreshed.id_token, client_id, (means.run.now)())?;
+    match (&iap.account, &minted.principal) {
+        (Some(wanted), Some(email)) if !wanted.eq_ignore_ascii_case(email) => Err(Error::new(
+            Slug::AccountMismatch,
+            format!(
+                "the stored login is that of {email:?}, and not of {wanted:?}, which the context names"
+            ),
+        )),
+        _ => Ok(minted),
+    }
+}
+
+/// Without a person's login and without machine credentials, both ways are named.
+fn nobody_at_all(error: Error, context: &Context) -> Error {
+    if error.slug() != Slug::GoogleCredentialsMissing {
+        return error;
+    }
+    error.hint(format!(
+        "or log in as a person: `kfp-credential login {} --other-client-id ID --other-client-secret-file F`, with an OAuth client of the type \"Desktop app\"",
+        context.as_arguments()
+    ))
+}
+
+/// Tries a token at the endpoint; IAP's refusals are explained.
+pub fn proven(http: &Http<'_>, bearer: &Bearer<'_>, iap: &Iap, minted: Minted) -> Result<Fresh> {
+    let (token, principal) = (minted.token.clone(), minted.principal.clone());
+    let tried = Tried {
+        endpoint: bearer.endpoint,
+        token: &token,
+        client_id: iap.client_id.as_deref(),
+        principal: principal.as_deref(),
+        header: bearer.context.bearer_header.wire_name(),
+    };
+    bearer.proven(http, minted, &|page| refusal::explained(http, page, &tried))
+}
+
+/// Gives a token of Google credentials that need no person: an ID token for the IAP client, or a JWT that the service
+/// account signs itself.
+pub fn machine(minting: Minting<'_>, iap: &Iap, endpoint: &Endpoint) -> Result<Minted> {
+    if is_self_signed(iap) {
+        return google::self_signed(&iap.google, minting.run, endpoint);
+    }
+    let client_id = iap.client_id.as_deref().ok_or_else(no_client_id)?;
+    google::id_token(minting, client_id)
+}
+
+/// Tells whether the token is made without any contact.
+pub fn is_self_signed(iap: &Iap) -> bool {
+    let account = iap.google.service_account.as_ref();
+    account.is_some_and(|account| account.self_signed)
+}
+
+fn no_client_id() -> Error {
+    Error::new(
+        Slug::ConfigMissing,
+        "the context names no IAP client, whom the token would be meant for",
+    )
+    .hint("give it with --client-id ID, or as `iap: {client-id: ID}` in the context: the OAuth client of IAP, ending in .apps.googleusercontent.com")
+}

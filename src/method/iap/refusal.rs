@@ -1,0 +1,257 @@
+//! IAP's own answers, explained. They carry `x-goog-iap-generated-response: true`, and their body is one plain sentence,
+//! whatever the content type says (<https://docs.cloud.google.com/iap/docs/faq#error_codes>).
+
+use super::client_id;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Slug};
+use crate::http::{Http, Page, shown};
+use crate::http::{fit_to_show, fit_to_show_without};
+use crate::secret::Secret;
+
+/// What was tried, for the words of an explanation.
+pub struct Tried<'a> {
+    /// The endpoint.
+    pub endpoint: &'a Endpoint,
+    /// The token.
+    pub token: &'a Secret,
+    /// Whom the token is meant for, where that is an OAuth client.
+    pub client_id: Option<&'a str>,
+    /// Who the token stands for.
+    pub principal: Option<&'a str>,
+    /// The header that carried it.
+    pub header: &'a str,
+}
+
+/// Explains a refusal; `None` where it is not IAP's own.
+pub fn explained(http: &Http<'_>, page: &mut Page, tried: &Tried<'_>) -> Option<Error> {
+    let generated = page.headers.get("x-goog-iap-generated-response");
+    generated.filter(|value| *value == "true")?;
+    let status = page.status.as_u16();
+    let sentence = page.text().unwrap_or_default().trim().to_owned();
+    let own_client = |slug: Slug| {
+        let wanted = matches!(slug, Slug::IapInvalidAudience);
+        wanted.then(|| expected_client(http, &sentence, tried.endpoint))
+    };
+    let slug = kind(status, &sentence);
+    let error = said(slug, page, &sentence, tried);
+    match own_client(slug).flatten() {
+        Some(client) => Some(with_clients(error, &client, page, &sentence, tried)),
+        None => Some(error),
+    }
+}
+
+/// Tells the refusals apart, by the status and IAP's sentence.
+fn kind(status: u16, sentence: &str) -> Slug {
+    let sentence = sentence.to_lowercase();
+    let says = |words: &str| sentence.contains(words);
+    match status {
+        403 => Slug::IapNotPermitted,
+        _ if says("empty token") => Slug::IapEmptyToken,
+        _ if says("audience") => Slug::IapInvalidAudience,
+        _ if says("signature") => Slug::IapInvalidSignature,
+        _ if says("jwt") || says("bearer token") => Slug::IapInvalidToken,
+        _ => Slug::IapRefused,
+    }
+}
+
+fn said(slug: Slug, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
+    let place = shown(&page.url);
+    let what = match slug {
+        Slug::IapEmptyToken => format!("IAP saw no token at {place}"),
+        Slug::IapInvalidAudience => {
+            format!("IAP at {place} takes no token for {}", audience(tried))
+        }
+        Slug::IapInvalidSignature => format!("IAP at {place} finds the token's signature wrong"),
+        Slug::IapInvalidToken => format!("IAP at {place} cannot use the token"),
+        Slug::IapNotPermitted => {
+            let who = tried.principal.unwrap_or("this account");
+            format!("IAP at {place} does not let {who} in")
+        }
+        _ => format!("IAP at {place} refused: it answered {}", page.status),
+    };
+    let error = Error::new(slug, what);
+    let error = match fit_to_show_without(sentence, tried.token).as_str() {
+        "" => error,
+        words => error.because(format!("IAP says: {words}")),
+    };
+    match slug {
+        Slug::IapEmptyToken => error.hint(format!(
+            "check that no proxy on the way drops the header {}; the context's `header` chooses between authorization and proxy-authorization",
+            tried.header
+        )),
+        Slug::IapNotPermitted => {
+            let member = tried.principal.map_or_else(|| "MEMBER".to_owned(), member);
+            error.hint(format!(
+                "ask the owner of the application for the role: `gcloud iap web add-iam-policy-binding --member {member} --role roles/iap.httpsResourceAccessor`"
+            ))
+        }
+        _ => error,
+    }
+}
+
+/// IAP named its client in the sentence itself once, and names it still when it sends a browser to log in.
+fn expected_client(http: &Http<'_>, sentence: &str, endpoint: &Endpoint) -> Option<String> {
+    in_sentence(sentence).or_else(|| client_id::ask(http, endpoint).ok().flatten())
+}
+
+fn in_sentence(sentence: &str) -> Option<String> {
+    let (_, rest) = sentence.split_once("expected value (")?;
+    let (client, _) = rest.split_once(')')?;
+    Some(fit_to_show(client)).filter(|client| !client.is_empty())
+}
+
+/// Names both clients. Where they are the same, IAP refuses its own: that is a client which Google manages.
+fn with_clients(error: Error, own: &str, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
+    match tried.client_id {
+        Some(client) if client == own => said_of_managed(own, page, sentence, tried),
+        Some(client) => error
+            .because(format!("the token is meant for {client}, and this IAP is {own}"))
+            .hint(format!("set the context's `iap: {{client-id: {own}}}`, or give --client-id {own}"))
+            .hint("a client of the same project may be allowed too: https://docs.cloud.google.com/iap/docs/sharing-oauth-clients"),
+        None => error.hint("a self-signed JWT is for the endpoint's host: check that the endpoint is the address that IAP sees"),
+    }
+}
+
+fn said_of_managed(own: &str, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
+    let what = format!(
+        "IAP at {} takes no token for its own client {own}",
+        shown(&page.url)
+    );
+    let error = Error::new(Slug::IapClientNotAllowed, what);
+    let words = fit_to_show_without(sentence, tried.token);
+    error.because(format!("IAP says: {words}")).because(
+        "Google manages that client, and then no program is let in unless another client is on the allowlist",
+    )
+}
+
+fn audience(tried: &Tried<'_>) -> String {
+    tried.client_id.map_or_else(
+        || format!("{}/*", tried.endpoint.origin()),
+        ToOwned::to_owned,
+    )
+}
+
+/// Writes an account as IAM policies do.
+fn member(principal: &str) -> String {
+    let kind = if principal.ends_with(".gserviceaccount.com") {
+        "serviceAccount"
+    } else {
+        "user"
+    };
+    format!("{kind}:{principal}")
+}
+
+/// Explains an OAuth error that says that the client is not what a program needs; `None` for any other error
+/// (<https://developers.google.com/identity/protocols/oauth2/native-app>).
+pub fn of_oauth_client(code: &str, words: &str) -> Option<Error> {
+    let lower = words.to_lowercase();
+    let is_oob = lower.contains("out-of-band") || lower.contains("oob");
+    let why = match code {
+        "redirect_uri_mismatch" => {
+            "the client is of another type than \"Desktop app\", the only one that may end at any port of this machine"
+        }
+        "invalid_client" | "deleted_client" => {
+            "there is no such client, or its secret is another one"
+        }
+        "unauthorized_client" => "the client is of a type that may not log people in this way",
+        "invalid_request" if is_oob => {
+            "the way of copying a code from the browser (out-of-band) has been switched off by Google"
+        }
+        _ => return None,
+    };
+    let said = fit_to_show(&format!("{code}: {words}"));
+    let error = Error::new(
+        Slug::OauthClientRefused,
+        "Google does not take the OAuth client",
+    );
+    Some(error.because(format!("Google says: {said}")).because(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iaps_sentences_are_told_apart() {
+        for (status, sentence, slug) in [
+            (
+                302,
+                "Invalid IAP credentials: empty token",
+                Slug::IapEmptyToken,
+            ),
+            (
+                401,
+                "Invalid IAP credentials: empty token",
+                Slug::IapEmptyToken,
+            ),
+            (
+                401,
+                "Invalid IAP credentials: Unable to parse JWT",
+                Slug::IapInvalidToken,
+            ),
+            (
+                401,
+                "Invalid IAP credentials: JWT 'email' claim isn't a string",
+                Slug::IapInvalidToken,
+            ),
+            (
+                401,
+                "Invalid IAP credentials: JWT signature is invalid",
+                Slug::IapInvalidSignature,
+            ),
+            (
+                401,
+                "Invalid IAP credentials: Invalid bearer token. Invalid JWT audience.",
+                Slug::IapInvalidAudience,
+            ),
+            (
+                401,
+                "Invalid IAP credentials: JWT audience doesn't match this application ('aud' claim (a) doesn't match expected value (b))",
+                Slug::IapInvalidAudience,
+            ),
+            (403, "You don't have access", Slug::IapNotPermitted),
+            (403, "", Slug::IapNotPermitted),
+            (
+                400,
+                "There was a problem with your request. Error code 13",
+                Slug::IapRefused,
+            ),
+        ] {
+            assert_eq!(kind(status, sentence), slug, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn the_old_sentence_names_iaps_client() {
+        let sentence =
+            "… ('aud' claim (a) doesn't match expected value (b.apps.googleusercontent.com))";
+        assert_eq!(
+            in_sentence(sentence).as_deref(),
+            Some("b.apps.googleusercontent.com")
+        );
+        assert_eq!(in_sentence("Invalid JWT audience."), None);
+    }
+
+    #[test]
+    fn a_clients_faults_are_explained() {
+        for (code, words) in [
+            ("redirect_uri_mismatch", "Bad Request"),
+            ("invalid_client", "Unauthorized"),
+            ("unauthorized_client", "Unauthorized"),
+            (
+                "invalid_request",
+                "The out-of-band (OOB) flow has been blocked",
+            ),
+        ] {
+            let error = of_oauth_client(code, words).unwrap();
+            assert_eq!(error.slug(), Slug::OauthClientRefused);
+            assert!(error.one_line().contains(code), "{error}");
+        }
+        for (code, words) in [
+            ("invalid_grant", "Bad Request"),
+            ("invalid_request", "Missing required parameter"),
+        ] {
+            assert!(of_oauth_client(code, words).is_none());
+        }
+    }
+}
