@@ -18,6 +18,7 @@ pub mod install;
 pub mod keyring;
 pub mod kubectl;
 pub mod oauth2_proxy;
+pub mod oidc_provider;
 pub mod ports;
 pub mod process;
 pub mod python;

@@ -1,0 +1,975 @@
+//! Compares what `kfp-credential` asks of Google with what google-auth and the kfp SDK ask, field by
+//! field, for each kind of credential.
+//!
+//! The clients of a test run one after the other against one stand-in, with the same credentials.
+//! Every difference is in the test's list, with its reason: one that is not fails the test, and so
+//! does one that is listed and no longer there. What is made up anew for each run (times, random
+//! values, ports) is compared by its shape, see [`shape`].
+
+#[path = "google/clients.rs"]
+mod clients;
+mod google;
+mod peers;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use clients::{google_auth, sdk};
+use google::{
+    CLOUD_PLATFORM, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, MACHINE_ACCOUNT,
+    PIPELINES_HOST, SERVICE_ACCOUNT, SUBJECT_TOKEN, Seen, TARGET_ACCOUNT, USER, files, jwt,
+};
+use peers::{needs, python};
+use support::http::{Request, Server};
+use support::sandbox::Sandbox;
+
+// ------------------------------------------------------------ differences
+
+/// Is one difference that is meant to be.
+#[derive(Clone, Copy)]
+struct Difference {
+    place: Place,
+    ours: &'static str,
+    theirs: &'static str,
+    why: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    /// A field of the pair of requests with this number, counted from 0.
+    Of(usize, &'static str),
+    /// A field, the same way in every pair of requests where the two differ in it.
+    OfAny(&'static str),
+    /// A whole request that only one of the two sends; the other's side is [`NONE`].
+    Request,
+}
+
+/// Stands for what one side lacks.
+const NONE: &str = "-";
+
+const fn of(
+    pair: usize,
+    field: &'static str,
+    ours: &'static str,
+    theirs: &'static str,
+    why: &'static str,
+) -> Difference {
+    let place = Place::Of(pair, field);
+    Difference {
+        place,
+        ours,
+        theirs,
+        why,
+    }
+}
+
+const fn of_any(
+    field: &'static str,
+    ours: &'static str,
+    theirs: &'static str,
+    why: &'static str,
+) -> Difference {
+    let place = Place::OfAny(field);
+    Difference {
+        place,
+        ours,
+        theirs,
+        why,
+    }
+}
+
+const fn only_ours(line: &'static str, why: &'static str) -> Difference {
+    Difference {
+        place: Place::Request,
+        ours: line,
+        theirs: NONE,
+        why,
+    }
+}
+
+const fn only_theirs(line: &'static str, why: &'static str) -> Difference {
+    Difference {
+        place: Place::Request,
+        ours: NONE,
+        theirs: line,
+        why,
+    }
+}
+
+// --------------------------------------------------------------- requests
+
+/// Is one request, taken apart: `form grant_type`, `claim aud`, `header metadata-flavor`.
+#[derive(Clone, Debug)]
+struct Asked {
+    line: String,
+    fields: BTreeMap<String, String>,
+}
+
+impl Asked {
+    fn new(seen: &Seen) -> Self {
+        let (host, request) = (seen.host.as_str(), &seen.request);
+        let mut asked = Self {
+            line: format!("{} {host}{}", request.method, request.path()),
+            fields: BTreeMap::new(),
+        };
+        asked.put("method", "", &request.method);
+        asked.put("host", "", host);
+        asked.put("path", "", request.path());
+        asked.pairs("query", request.query_string().as_bytes());
+        for (name, value) in &request.headers {
+            let name = name.to_lowercase();
+            // These follow from the body and from the host, which are compared themselves.
+            if !["content-length", "host"].contains(&&*name) {
+                asked.put("header", &name, value);
+            }
+        }
+        match request.header("content-type") {
+            Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => {
+                asked.pairs("form", &request.body);
+            }
+            Some(kind) if kind.starts_with("application/json") && !request.body.is_empty() => {
+                let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+                asked.members("json", &body);
+            }
+            _ => asked.put("body", "", &request.text()),
+        }
+        asked
+    }
+
+    /// Takes an authorization URL apart, wherever a person opens it.
+    fn page(url: &str) -> Self {
+        let url = url::Url::parse(url).expect("a URL");
+        assert_eq!((url.scheme(), url.port()), ("https", None));
+        let request = Request {
+            method: "GET".to_owned(),
+            target: format!("{}?{}", url.path(), url.query().unwrap_or_default()),
+            ..Request::default()
+        };
+        let host = url.host_str().expect("a host").to_owned();
+        Self::new(&Seen { host, request })
+    }
+
+    fn put(&mut self, kind: &str, name: &str, value: &str) {
+        let field = format!("{kind} {name}").trim_end().to_owned();
+        let value = shape(name, value);
+        let before = self.fields.insert(field.clone(), value);
+        assert!(before.is_none(), "{field} twice in {}", self.line);
+    }
+
+    fn pairs(&mut self, kind: &str, text: &[u8]) {
+        for (name, value) in url::form_urlencoded::parse(text) {
+            if name == "assertion" {
+                self.assertion(&value);
+            } else {
+                self.put(kind, &name, &value);
+            }
+        }
+    }
+
+    fn members(&mut self, kind: &str, object: &Value) {
+        for (name, value) in object.as_object().expect("an object") {
+            let text = value.as_str().map_or(value.to_string(), str::to_owned);
+            self.put(kind, name, &text);
+        }
+    }
+
+    /// Takes the JWT of a service account apart.
+    fn assertion(&mut self, token: &str) {
+        let mut claims = jwt::ACCOUNT.verify(token).expect("the account's key");
+        self.members("jwt", &jwt::header(token).expect("a header"));
+        let (issued, end) = (claims["iat"].as_i64(), claims["exp"].as_i64());
+        let (issued, end) = (issued.expect("iat"), end.expect("exp"));
+        assert!((jwt::now() - issued).abs() < 60, "iat");
+        claims["iat"] = json!("now");
+        claims["exp"] = json!(format!("iat + {}", end - issued));
+        self.members("claim", &claims);
+    }
+}
+
+/// Replaces what differs between any two runs of one and the same program by its shape.
+fn shape(name: &str, value: &str) -> String {
+    let random = |value: &str| format!("({} characters)", value.len());
+    match name {
+        "state" | "nonce" | "code_challenge" | "code_verifier" => random(value),
+        "refresh_token" if value.starts_with("1//0made-up-refresh-token-") => {
+            // Of two logins come two; the stand-in refuses one that is none.
+            "(a refresh token)".to_owned()
+        }
+        "code" if value.starts_with("4/0made-up-code-") => "(the code)".to_owned(),
+        "authorization" => {
+            let (kind, token) = value.split_once(' ').expect("a kind and a token");
+            let what = if token.starts_with("ya29.") {
+                "(an access token)"
+            } else {
+                "(another token)"
+            };
+            format!("{kind} {what}")
+        }
+        "redirect_uri" => {
+            let uri = url::Url::parse(value).expect("a URI");
+            match uri.port() {
+                Some(port) if port >= 32_768 => value.replace(&port.to_string(), "(free port)"),
+                _ => value.to_owned(),
+            }
+        }
+        // Versions change, and with them no request.
+        "user-agent" | "x-goog-api-client" => {
+            let mut text = String::new();
+            for character in value.chars() {
+                if !character.is_ascii_digit() {
+                    text.push(character);
+                } else if !text.ends_with(['N', '.']) {
+                    text.push('N');
+                } else if text.ends_with('.') {
+                    text.pop();
+                }
+            }
+            text
+        }
+        _ => value.to_owned(),
+    }
+}
+
+fn all_of(requests: &[Seen]) -> Vec<Asked> {
+    requests.iter().map(Asked::new).collect()
+}
+
+/// Returns what was asked of this Google since the last look, the metadata server first.
+fn asked(google: &Google) -> Vec<Asked> {
+    let metadata = google.metadata().requests().into_iter();
+    let mut seen: Vec<Seen> = metadata
+        .map(|request| Seen {
+            host: "metadata".to_owned(),
+            request,
+        })
+        .collect();
+    seen.extend(google.requests());
+    google.clear();
+    // google-auth asks this in the background, at times after its caller has ended: where Google
+    // would have its requests go, which changes no token.
+    seen.retain(|seen| !seen.request.path().ends_with("/allowedLocations"));
+    all_of(&seen)
+}
+
+// ------------------------------------------------------------- comparison
+
+/// Asserts that two clients ask the same but for these differences, which must all be there.
+#[track_caller]
+fn compare(ours: Vec<Asked>, theirs: Vec<Asked>, listed: &[&[Difference]]) {
+    let faults = faults(ours, theirs, listed);
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
+/// Says which differences are not listed, and which are listed and not there.
+fn faults(mut ours: Vec<Asked>, mut theirs: Vec<Asked>, listed: &[&[Difference]]) -> String {
+    let listed: Vec<Difference> = listed.concat();
+    let mut used = BTreeSet::new();
+    let mut faults = String::new();
+    for (number, difference) in listed.iter().enumerate() {
+        assert!(!difference.why.is_empty());
+        let (requests, line) = match (difference.place, difference.ours) {
+            (Place::Request, NONE) => (&mut theirs, difference.theirs),
+            (Place::Request, line) => (&mut ours, line),
+            _ => continue,
+        };
+        let before = requests.len();
+        requests.retain(|asked| asked.line != line);
+        if requests.len() < before {
+            used.insert(number);
+        }
+    }
+    let lines = |requests: &[Asked]| -> Vec<String> {
+        requests.iter().map(|asked| asked.line.clone()).collect()
+    };
+    let (our_lines, their_lines) = (lines(&ours), lines(&theirs));
+    if ours.len() != theirs.len() || ours.is_empty() {
+        return format!("not as many: ours {our_lines:#?}, theirs {their_lines:#?}");
+    }
+    for (pair, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        let names: BTreeSet<&String> = ours.fields.keys().chain(theirs.fields.keys()).collect();
+        for name in names {
+            let side = |asked: &Asked| asked.fields.get(name).cloned().unwrap_or(NONE.to_owned());
+            let (our_value, their_value) = (side(ours), side(theirs));
+            if our_value == their_value {
+                continue;
+            }
+            let found = listed.iter().position(|difference| {
+                let here = match difference.place {
+                    Place::Of(number, field) => number == pair && field == name,
+                    Place::OfAny(field) => field == name,
+                    Place::Request => false,
+                };
+                here && difference.ours == our_value && difference.theirs == their_value
+            });
+            if let Some(number) = found {
+                used.insert(number);
+            } else {
+                let (line, other) = (&ours.line, &theirs.line);
+                writeln!(
+                    faults,
+                    "not listed: of({pair}, {name:?}, {our_value:?}, {their_value:?}, \"\") \
+                     // {line}, {other}"
+                )
+                .expect("a String");
+            }
+        }
+    }
+    for (number, difference) in listed.iter().enumerate() {
+        if !used.contains(&number) {
+            let place = match difference.place {
+                Place::Of(pair, field) => format!("{field} of {pair}"),
+                Place::OfAny(field) => field.to_owned(),
+                Place::Request => "request".to_owned(),
+            };
+            let (ours, theirs) = (difference.ours, difference.theirs);
+            writeln!(
+                faults,
+                "no longer there: {place}, ours {ours:?}, theirs {theirs:?}"
+            )
+            .expect("a String");
+        }
+    }
+    faults
+}
+
+#[test]
+fn no_difference_goes_unseen() {
+    let one = |target: &str, body: &str| {
+        let form = "application/x-www-form-urlencoded".to_owned();
+        let request = Request {
+            method: "POST".to_owned(),
+            target: target.to_owned(),
+            headers: vec![("Content-Type".to_owned(), form)],
+            body: body.into(),
+        };
+        let host = "oauth2.googleapis.com".to_owned();
+        Asked::new(&Seen { host, request })
+    };
+    let (ours, theirs) = (one("/token", "a=1&b=2"), one("/token?c=3", "a=1&b=3"));
+    let said = |listed: &[Difference]| faults(vec![ours.clone()], vec![theirs.clone()], &[listed]);
+    let all = [
+        of(0, "form b", "2", "3", "a reason"),
+        of_any("query c", NONE, "3", "a reason"),
+    ];
+    assert_eq!(said(&all), "");
+    assert!(said(&all[..1]).starts_with("not listed: of(0, \"query c\", \"-\", \"3\""));
+    assert_eq!(said(&[]).lines().count(), 2);
+    for gone in [
+        of(0, "form b", "2", "4", "a reason"),
+        of(1, "form b", "2", "3", "a reason"),
+        of_any("form a", "1", NONE, "a reason"),
+        only_ours("GET oauth2.googleapis.com/token", "a reason"),
+        only_theirs("GET oauth2.googleapis.com/token", "a reason"),
+    ] {
+        let said = said(&[all[0], all[1], gone]);
+        assert!(said.starts_with("no longer there: "), "{said}");
+    }
+    let more = vec![ours.clone(), one("/other", "")];
+    assert!(faults(more.clone(), vec![ours.clone()], &[]).starts_with("not as many: "));
+    let other = only_ours("POST oauth2.googleapis.com/other", "a reason");
+    assert_eq!(faults(more, vec![ours.clone()], &[&[other]]), "");
+}
+
+// ------------------------------------------------------------------- ours
+
+/// Is where `kfp-credential` runs.
+struct Ours<'a> {
+    google: &'a Google,
+    sandbox: Sandbox,
+}
+
+impl<'a> Ours<'a> {
+    fn new(google: &'a Google) -> Self {
+        let sandbox = Sandbox::new();
+        for (name, value) in google.env() {
+            sandbox.env(name, &value);
+        }
+        sandbox.env("GCE_METADATA_HOST", "127.0.0.1:1");
+        sandbox.env("DESKTOP_SECRET", DESKTOP_SECRET);
+        sandbox.secret(DESKTOP_SECRET);
+        Self { google, sandbox }
+    }
+
+    /// Uses these application default credentials (none: the metadata server).
+    fn with(self, credentials: Option<&Value>) -> Self {
+        if let Some(file) = credentials {
+            let path = self.sandbox.file("adc.json", file.to_string());
+            let path = path.to_string_lossy();
+            self.sandbox.env("GOOGLE_APPLICATION_CREDENTIALS", &path);
+        } else {
+            for (name, value) in self.google.metadata_env() {
+                self.sandbox.env(name, &value);
+            }
+        }
+        self
+    }
+
+    /// Names the context `google`, behind IAP.
+    fn iap(self, keys: &str) -> Self {
+        let method = format!("iap: {{ client-id: {IAP_CLIENT}{keys} }}");
+        self.context(&format!("https://{IAP_HOST}/pipeline"), &method)
+    }
+
+    /// Likewise, on AI Platform Pipelines.
+    fn gcp(self, keys: &str) -> Self {
+        let method = format!("gcp: {{ {keys} }}");
+        self.context(&format!("https://{PIPELINES_HOST}"), &method)
+    }
+
+    fn context(self, endpoint: &str, method: &str) -> Self {
+        self.sandbox.config(&format!(
+            "apiVersion: kfp-credential/v1\n\
+             kind: Config\n\
+             current-context: google\n\
+             contexts:\n\
+             - name: google\n\
+             \x20 endpoint: {endpoint}\n\
+             \x20 store: file\n\
+             \x20 {method}\n"
+        ));
+        self
+    }
+
+    /// Gets a credential, and returns what that took.
+    #[track_caller]
+    fn get(&self) -> Vec<Asked> {
+        let done = self.sandbox.run(&["get"]).assert_success();
+        let token = done.json()["status"]["kfp"].clone();
+        assert!(token.is_object(), "{}", done.shown());
+        asked(self.google)
+    }
+}
+
+// ------------------------------------------------------- shared differences
+
+const OUR_AGENT: &str = "kfp-credential/N";
+
+/// Is in every request by way of Python's requests.
+const REQUESTS: [Difference; 4] = [
+    of_any(
+        "header accept",
+        "application/json",
+        "*/*",
+        "we say which answer we can read",
+    ),
+    of_any(
+        "header accept-encoding",
+        "gzip",
+        "gzip, deflate",
+        "two HTTP libraries",
+    ),
+    of_any(
+        "header connection",
+        NONE,
+        "keep-alive",
+        "is the default of HTTP/1.1 (RFC 9112 section 9.3)",
+    ),
+    of_any(
+        "header user-agent",
+        OUR_AGENT,
+        "python-requests/N",
+        "each says who it is",
+    ),
+];
+
+const TRIED: &str = "a new token is tried at the endpoint before it is answered";
+const TRIED_AT_IAP: [Difference; 1] = [only_ours(
+    "GET kf.endpoints.proj.cloud.goog/pipeline/apis/v2beta1/healthz",
+    TRIED,
+)];
+const TRIED_AT_PIPELINES: [Difference; 1] = [only_ours(
+    "GET 1a2b3c4d-dot-us-central1.pipelines.googleusercontent.com/apis/v2beta1/healthz",
+    TRIED,
+)];
+
+/// Is how Google's own libraries report themselves, pair by pair.
+const fn telemetry(pair: usize, theirs: &'static str) -> Difference {
+    let why = "Google counts the uses of its own libraries; no answer depends on it";
+    of(pair, "header x-goog-api-client", NONE, theirs, why)
+}
+
+/// Is what the account itself is asked for, where it is to speak for another.
+const fn source_scope(field: &'static str) -> Difference {
+    let iam = "https://www.googleapis.com/auth/iam";
+    let why = "the one scope that the description of the IAM Credentials API names";
+    of(0, field, CLOUD_PLATFORM, iam, why)
+}
+
+const KEY_FOR_ANOTHER: [Difference; 2] = [
+    source_scope("claim scope"),
+    telemetry(0, "gl-python/N auth/N auth-request-type/at cred-type/sa"),
+];
+
+const WHOSE: Difference = only_ours(
+    "GET metadata/computeMetadata/v1/instance/service-accounts/default/email",
+    "tells in one request whether there is such a server and whose tokens it gives",
+);
+const IS_THERE: Difference =
+    only_theirs("GET metadata/", "tells only whether there is such a server");
+const ACCOUNT: Difference = only_theirs(
+    "GET metadata/computeMetadata/v1/instance/service-accounts/default/",
+    "tells whose tokens it gives",
+);
+const PROJECT: Difference = only_theirs(
+    "GET metadata/computeMetadata/v1/project/project-id",
+    "google.auth.default() gives the project's name too, which nobody asks us for",
+);
+
+// ------------------------------------------------------------ google-auth
+
+/// Compares `get` with google-auth, given the same credentials.
+#[track_caller]
+fn against_google_auth(
+    credentials: Option<&Value>,
+    of_ours: impl FnOnce(Ours<'_>) -> Ours<'_>,
+    args: &[&str],
+    listed: &[&[Difference]],
+) {
+    let google = Google::default();
+    let Some(token) = google_auth(&google, credentials, args) else {
+        return;
+    };
+    assert!(token.starts_with("ya29.") || jwt::GOOGLE.verify(&token).is_ok());
+    let theirs = asked(&google);
+    let ours = of_ours(Ours::new(&google).with(credentials)).get();
+    compare(ours, theirs, listed);
+}
+
+const TO_IAP: [&str; 2] = ["fetch_id_token", IAP_CLIENT];
+
+#[test]
+fn id_token_of_a_key_file() {
+    let key = files::service_account(SERVICE_ACCOUNT);
+    against_google_auth(
+        Some(&key),
+        |ours| ours.iap(""),
+        &TO_IAP,
+        &[
+            &REQUESTS,
+            &TRIED_AT_IAP,
+            &[telemetry(
+                0,
+                "gl-python/N auth/N auth-request-type/it cred-type/sa",
+            )],
+        ],
+    );
+}
+
+#[test]
+fn access_token_of_a_key_file() {
+    let key = files::service_account(SERVICE_ACCOUNT);
+    against_google_auth(
+        Some(&key),
+        |ours| ours.gcp(""),
+        &["access_token"],
+        &[
+            &REQUESTS,
+            &TRIED_AT_PIPELINES,
+            &[telemetry(
+                0,
+                "gl-python/N auth/N auth-request-type/at cred-type/sa",
+            )],
+        ],
+    );
+}
+
+#[test]
+fn id_token_of_the_metadata_server() {
+    against_google_auth(
+        None,
+        |ours| ours.iap(""),
+        &TO_IAP,
+        &[
+            &REQUESTS,
+            &TRIED_AT_IAP,
+            &[
+                WHOSE,
+                IS_THERE,
+                ACCOUNT,
+                telemetry(0, "gl-python/N auth/N auth-request-type/it cred-type/mds"),
+            ],
+        ],
+    );
+}
+
+#[test]
+fn access_token_of_the_metadata_server() {
+    against_google_auth(
+        None,
+        |ours| ours.gcp(""),
+        &["access_token"],
+        &[
+            &REQUESTS,
+            &TRIED_AT_PIPELINES,
+            &[
+                WHOSE,
+                IS_THERE,
+                ACCOUNT,
+                PROJECT,
+                telemetry(0, "gl-python/N auth/N auth-request-type/at cred-type/mds"),
+            ],
+        ],
+    );
+}
+
+#[test]
+fn id_token_of_an_impersonated_account() {
+    let key = files::service_account(SERVICE_ACCOUNT);
+    let by_way = format!("projects/-/serviceAccounts/{MACHINE_ACCOUNT}");
+    let keys = format!(
+        ", service-account: {{ impersonate: {TARGET_ACCOUNT}, delegates: [{MACHINE_ACCOUNT}] }}"
+    );
+    let args = ["impersonated_id_token", IAP_CLIENT, TARGET_ACCOUNT, &by_way];
+    against_google_auth(
+        Some(&key),
+        |ours| ours.iap(&keys),
+        &args,
+        &[
+            &REQUESTS,
+            &TRIED_AT_IAP,
+            &KEY_FOR_ANOTHER,
+            &[telemetry(
+                1,
+                "gl-python/N auth/N auth-request-type/it cred-type/imp cred-type/sa",
+            )],
+        ],
+    );
+}
+
+#[test]
+fn id_token_of_gclouds_impersonation_file() {
+    let key = files::service_account(SERVICE_ACCOUNT);
+    let by_way = format!("projects/-/serviceAccounts/{MACHINE_ACCOUNT}");
+    let file = files::impersonated(TARGET_ACCOUNT, &[&by_way], &key);
+    against_google_auth(
+        Some(&file),
+        |ours| ours.iap(""),
+        &TO_IAP,
+        &[
+            &REQUESTS,
+            &TRIED_AT_IAP,
+            &KEY_FOR_ANOTHER,
+            &[telemetry(
+                1,
+                "gl-python/N auth/N auth-request-type/it cred-type/imp cred-type/sa",
+            )],
+        ],
+    );
+}
+
+#[test]
+fn access_token_of_gclouds_impersonation_file() {
+    let key = files::service_account(SERVICE_ACCOUNT);
+    let by_way = format!("projects/-/serviceAccounts/{MACHINE_ACCOUNT}");
+    let file = files::impersonated(TARGET_ACCOUNT, &[&by_way], &key);
+    against_google_auth(
+        Some(&file),
+        |ours| ours.gcp(""),
+        &["access_token"],
+        &[
+            &REQUESTS,
+            &TRIED_AT_PIPELINES,
+            &KEY_FOR_ANOTHER,
+            &[telemetry(
+                1,
+                "gl-python/N auth/N auth-request-type/at cred-type/imp",
+            )],
+        ],
+    );
+}
+
+#[test]
+fn access_token_of_an_external_account() {
+    let subject = subject_token();
+    let file = files::external_account(&json!({"file": subject.path()}), Some(TARGET_ACCOUNT));
+    against_google_auth(
+        Some(&file),
+        |ours| ours.gcp(""),
+        &["access_token"],
+        &[
+            &REQUESTS,
+            &TRIED_AT_PIPELINES,
+            &[
+                source_scope("form scope"),
+                telemetry(
+                    0,
+                    "gl-python/N auth/N google-byoid-sdk sa-impersonation/true config-lifetime/false source/file",
+                ),
+                telemetry(1, "gl-python/N auth/N auth-request-type/at cred-type/imp"),
+                of(
+                    1,
+                    "json delegates",
+                    "[]",
+                    "null",
+                    "no delegates, written in two ways",
+                ),
+            ],
+        ],
+    );
+}
+
+#[test]
+fn access_token_of_an_external_account_by_itself() {
+    let subject = subject_token();
+    let file = files::external_account(&json!({"file": subject.path()}), None);
+    against_google_auth(
+        Some(&file),
+        |ours| ours.gcp(""),
+        &["access_token"],
+        &[
+            &REQUESTS,
+            &TRIED_AT_PIPELINES,
+            &[telemetry(
+                0,
+                "gl-python/N auth/N google-byoid-sdk sa-impersonation/false config-lifetime/false source/file",
+            )],
+        ],
+    );
+}
+
+#[test]
+fn id_token_of_an_external_account() {
+    let subject = subject_token();
+    let file = files::external_account(&json!({"file": subject.path()}), None);
+    let keys = format!(", service-account: {{ impersonate: {TARGET_ACCOUNT} }}");
+    let args = ["impersonated_id_token", IAP_CLIENT, TARGET_ACCOUNT];
+    against_google_auth(
+        Some(&file),
+        |ours| ours.iap(&keys),
+        &args,
+        &[
+            &REQUESTS,
+            &TRIED_AT_IAP,
+            &[
+                source_scope("form scope"),
+                telemetry(
+                    0,
+                    "gl-python/N auth/N google-byoid-sdk sa-impersonation/false config-lifetime/false source/file",
+                ),
+                telemetry(1, "gl-python/N auth/N auth-request-type/it cred-type/imp"),
+            ],
+        ],
+    );
+}
+
+fn subject_token() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), SUBJECT_TOKEN).expect("a subject token");
+    file
+}
+
+#[test]
+fn subject_token_of_a_url() {
+    let google = Google::default();
+    let format = json!({"type": "json", "subject_token_field_name": "access_token"});
+    let server = Server::start(|_| {
+        let answer = json!({"access_token": SUBJECT_TOKEN});
+        support::http::Response::json(200, answer.to_string())
+    });
+    let asked_there = || {
+        let requests = server.requests();
+        server.clear();
+        let seen = requests.into_iter().map(|request| Seen {
+            host: "identity-provider".to_owned(),
+            request,
+        });
+        all_of(&seen.collect::<Vec<_>>())
+    };
+    let url = format!("{}/token?resource=a%20b", server.origin());
+    let source = json!({"url": url, "headers": {"Metadata": "True"}, "format": format});
+    let file = files::external_account(&source, Some(TARGET_ACCOUNT));
+    if google_auth(&google, Some(&file), &["access_token"]).is_none() {
+        return;
+    }
+    let theirs = asked_there();
+    Ours::new(&google).with(Some(&file)).gcp("").get();
+    compare(asked_there(), theirs, &[&REQUESTS]);
+}
+
+#[test]
+fn access_token_of_a_persons_default_credentials() {
+    let google = Google::default();
+    let file = files::authorized_user(&google.refresh_token_for(USER, CLOUD_PLATFORM));
+    if google_auth(&google, Some(&file), &["access_token"]).is_none() {
+        return;
+    }
+    let theirs = asked(&google);
+    let ours = Ours::new(&google).with(Some(&file)).gcp("").get();
+    compare(
+        ours,
+        theirs,
+        &[
+            &REQUESTS,
+            &TRIED_AT_PIPELINES,
+            &[telemetry(0, "gl-python/N auth/N cred-type/u")],
+        ],
+    );
+}
+
+// ---------------------------------------------------------------- kfp SDK
+
+const DESKTOP_KEYS: &str = ", other-client-id: 100-desktop.apps.googleusercontent.com, \
+    other-client-secret: { env: DESKTOP_SECRET }";
+
+/// Compares the renewal of the login that `credentials.json` keeps.
+#[track_caller]
+fn a_login_is_renewed(python: &Path, listed: &[&[Difference]]) {
+    let google = Google::default();
+    let kept = files::kfp_credentials(&google.refresh_token(USER));
+    let folder = google.folder().join(".config/kfp");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("credentials.json"), &kept).expect("a file");
+    let (said, questions) = sdk(python, &google, ["", ""]);
+    assert!(said.contains("2 experiments") && questions == 0, "{said}");
+    let theirs = asked(&google);
+    let ours = Ours::new(&google).iap("");
+    ours.sandbox.file(".config/kfp/credentials.json", &kept);
+    compare(ours.get(), theirs, listed);
+}
+
+/// Compares a person's login: the page that the browser is sent to, and what comes after.
+#[track_caller]
+fn a_person_logs_in(python: &Path, listed: &[&[Difference]]) {
+    let google = Google::default();
+    let (said, questions) = sdk(python, &google, [DESKTOP_CLIENT, DESKTOP_SECRET]);
+    assert!(said.contains("2 experiments") && questions == 1, "{said}");
+    let url = |text: &str| -> String {
+        let mut lines = text.lines();
+        let url = lines.find(|line| line.starts_with("https://accounts.google.com/"));
+        url.expect("a URL").trim().to_owned()
+    };
+    let mut theirs = vec![Asked::page(&url(&said))];
+    theirs.extend(asked(&google));
+
+    let ours = Ours::new(&google).iap(DESKTOP_KEYS);
+    let browser = google.browser();
+    ours.sandbox.env("BROWSER", &browser.to_string_lossy());
+    let done = ours.sandbox.run(&["login", "--context", "google"]);
+    let done = done.assert_success().assert_says("Logged in");
+    let page = Asked::page(&url(&done.stderr));
+    let mut rest = asked(&google);
+    assert_eq!(rest.remove(0).line, page.line, "the browser's own request");
+    rest.insert(0, page);
+    compare(rest, theirs, listed);
+}
+
+// Where the two ask the endpoint for different things, only how they ask is compared: the kind of
+// the token above all.
+
+const LISTS: &str = "the SDK lists experiments, where we try the token";
+const API_CLIENT: [Difference; 4] = [
+    of_any(
+        "header accept-encoding",
+        "gzip",
+        "identity",
+        "two HTTP libraries",
+    ),
+    of_any(
+        "header content-type",
+        NONE,
+        "application/json",
+        "a GET has no content",
+    ),
+    of_any(
+        "header user-agent",
+        OUR_AGENT,
+        "OpenAPI-Generator/N/python",
+        "each says who it is",
+    ),
+    of_any("query page_size", NONE, "10", LISTS),
+];
+const HEALTH: &str = "/pipeline/apis/v2beta1/healthz";
+const LISTS_2: [Difference; 4] = [
+    of_any("path", HEALTH, "/pipeline/apis/v2beta1/experiments", LISTS),
+    of_any("query namespace", NONE, "team-a", LISTS),
+    of_any("query page_token", NONE, "", LISTS),
+    of_any("query sort_by", NONE, "", LISTS),
+];
+const LISTS_1: [Difference; 5] = [
+    of_any("path", HEALTH, "/pipeline/apis/v1beta1/experiments", LISTS),
+    of_any("query resource_reference_key.id", NONE, "team-a", LISTS),
+    of_any(
+        "query resource_reference_key.type",
+        NONE,
+        "NAMESPACE",
+        LISTS,
+    ),
+    of_any("query page_token", NONE, "", LISTS),
+    of_any("query sort_by", NONE, "", LISTS),
+];
+
+const DISCOVERED: &str = "the token endpoint of accounts.google.com/.well-known/openid-configuration; theirs is an alias of old";
+const TOKEN_ENDPOINT: [Difference; 2] = [
+    of_any(
+        "host",
+        "oauth2.googleapis.com",
+        "www.googleapis.com",
+        DISCOVERED,
+    ),
+    of_any("path", "/token", "/oauth2/v4/token", DISCOVERED),
+];
+
+const PKCE: &str = "PKCE (RFC 7636), which RFC 8252 section 8.1 wants of every native application";
+const LOOPBACK: &str = "a free port in place of a fixed one; the address, as localhost may be another (RFC 8252 section 8.3)";
+const LOGIN: [Difference; 7] = [
+    of(0, "query code_challenge", "(43 characters)", NONE, PKCE),
+    of(0, "query code_challenge_method", "S256", NONE, PKCE),
+    of(1, "form code_verifier", "(43 characters)", NONE, PKCE),
+    of(
+        0,
+        "query state",
+        "(22 characters)",
+        NONE,
+        "the answer must be that to our own question (RFC 6749 section 10.12)",
+    ),
+    of(
+        0,
+        "query nonce",
+        "(22 characters)",
+        NONE,
+        "the ID token must be the answer to this login (OpenID Connect Core 3.1.2.1)",
+    ),
+    of(
+        0,
+        "query redirect_uri",
+        "http://127.0.0.1:(free port)",
+        "http://localhost:9901",
+        LOOPBACK,
+    ),
+    of(
+        1,
+        "form redirect_uri",
+        "http://127.0.0.1:(free port)",
+        "http://localhost:9901",
+        LOOPBACK,
+    ),
+];
+
+const SDK_2: [&[Difference]; 4] = [&REQUESTS, &TOKEN_ENDPOINT, &API_CLIENT, &LISTS_2];
+const SDK_1: [&[Difference]; 4] = [&REQUESTS, &TOKEN_ENDPOINT, &API_CLIENT, &LISTS_1];
+
+#[test]
+fn kfp_2_renews_a_login() {
+    a_login_is_renewed(&needs!(python::kfp()), &SDK_2);
+}
+
+#[test]
+fn kfp_1_renews_a_login() {
+    a_login_is_renewed(&needs!(python::kfp1()), &SDK_1);
+}
+
+#[test]
+fn kfp_2_logs_a_person_in() {
+    let listed = [&SDK_2[..], &[&LOGIN]].concat();
+    a_person_logs_in(&needs!(python::kfp()), &listed);
+}
+
+#[test]
+fn kfp_1_logs_a_person_in() {
+    let listed = [&SDK_1[..], &[&LOGIN]].concat();
+    a_person_logs_in(&needs!(python::kfp1()), &listed);
+}

@@ -1,0 +1,283 @@
+//! A person at Google Identity-Aware Proxy, through the real binary, against the stand-ins of Google.
+
+mod google;
+mod peers;
+mod support;
+
+#[path = "google_user/faults.rs"]
+mod faults;
+#[path = "google_user/paste.rs"]
+mod paste;
+#[path = "google_user/refresh.rs"]
+mod refresh;
+#[path = "google_user/files.rs"]
+mod sdk_files;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use url::Url;
+
+use google::{
+    Behaviour, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, Seen, USER, files, jwt,
+};
+use support::sandbox::{Output, Run, Sandbox};
+
+const TOKEN: &str = "POST oauth2.googleapis.com/token";
+
+/// Is a person with a browser, and a context `google` behind IAP.
+struct Person {
+    google: Google,
+    sandbox: Sandbox,
+}
+
+impl Person {
+    fn new() -> Self {
+        Self::with_store("file")
+    }
+
+    fn with_store(store: &str) -> Self {
+        let person = Self::without_context();
+        person.context(store, &format!("client-id: {IAP_CLIENT}, {}", desktop()));
+        person
+    }
+
+    fn without_context() -> Self {
+        let (google, sandbox) = (Google::default(), Sandbox::new());
+        for (name, value) in google.env() {
+            sandbox.env(name, &value);
+        }
+        // No metadata server.
+        sandbox.env("GCE_METADATA_HOST", "127.0.0.1:1");
+        sandbox.file("desktop-secret", format!("{DESKTOP_SECRET}\n"));
+        // The stand-ins number what they give: refresh and access tokens, codes; all JWTs begin alike.
+        for secret in [
+            DESKTOP_SECRET,
+            "made-up-refresh-token",
+            "made-up-access-token",
+            "made-up-code",
+            "eyJh",
+        ] {
+            sandbox.secret(secret);
+        }
+        Self { google, sandbox }
+    }
+
+    /// Writes the context, with these keys below `iap`.
+    fn context(&self, store: &str, iap: &str) {
+        self.contexts(&[("google", "pipeline", store, iap)]);
+    }
+
+    /// Writes contexts: name, path of the endpoint, store, and the keys below `iap`.
+    fn contexts(&self, contexts: &[(&str, &str, &str, &str)]) {
+        let mut yaml = String::from("apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n");
+        for (name, path, store, iap) in contexts {
+            let iap = iap.replace(", ", "\n    ");
+            yaml += &format!(
+                "- name: {name}\n  endpoint: https://{IAP_HOST}/{path}\n  store: {store}\n  iap:\n    {iap}\n"
+            );
+        }
+        self.sandbox.config(&yaml);
+    }
+
+    fn command(&self, args: &[&str]) -> Run<'_> {
+        self.sandbox
+            .command(&[args, &["--context", "google"]].concat())
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).run()
+    }
+
+    /// Logs in with the browser that consents at once.
+    fn log_in(&self, args: &[&str]) -> Output {
+        let browser = self.google.browser();
+        self.command(&[&["login"], args].concat())
+            .env("BROWSER", &browser.to_string_lossy())
+            .run()
+    }
+
+    /// Logs in, and forgets the requests so far.
+    #[track_caller]
+    fn is_logged_in(&self) {
+        self.log_in(&[]).assert_success();
+        self.google.clear();
+    }
+
+    /// Gets a bearer, and returns it with its claims.
+    #[track_caller]
+    fn bearer(&self, args: &[&str]) -> (String, Value) {
+        let output = self.run(&[&["get"], args].concat()).assert_success();
+        let token = output.json()["status"]["token"].clone();
+        let token = token.as_str().expect("a token").to_owned();
+        let claims = jwt::GOOGLE.verify(&token).expect("a token of Google's");
+        (token, claims)
+    }
+
+    /// Returns the requests to Google: those to the endpoint are left out.
+    fn asked(&self) -> Vec<String> {
+        let mut lines = self.google.lines();
+        lines.retain(|line| !line.contains(IAP_HOST));
+        lines
+    }
+
+    /// Returns the bearer tokens that the endpoint was asked with.
+    fn tried(&self) -> Vec<String> {
+        let seen = self.google.requests().into_iter();
+        let seen = seen.filter(|seen| seen.host == IAP_HOST);
+        seen.filter_map(|seen| seen.request.header("authorization").map(str::to_owned))
+            .collect()
+    }
+
+    fn sdk_file(&self) -> PathBuf {
+        self.sandbox.home().join(".config/kfp/credentials.json")
+    }
+
+    /// Writes the SDK's file as a login of the SDK long ago left it; returns the refresh token.
+    fn sdk_logged_in(&self) -> String {
+        let token = self.google.refresh_token(USER);
+        let text = files::kfp_credentials(&token);
+        self.sandbox
+            .shared_file(".config/kfp/credentials.json", text);
+        token
+    }
+}
+
+/// Says who the desktop client is.
+fn desktop() -> String {
+    format!("other-client-id: {DESKTOP_CLIENT}, other-client-secret: {{ file: ~/desktop-secret }}")
+}
+
+/// Leaves out what a login says before it fails.
+fn failure(mut output: Output) -> Output {
+    let error = output.stderr.find("kfp-credential: error[");
+    let error = error.unwrap_or_else(|| panic!("no error\n{}", output.shown()));
+    output.stderr.drain(..error);
+    output
+}
+
+fn query(seen: &Seen, name: &str) -> String {
+    seen.request.query(name).unwrap_or_default()
+}
+
+// ------------------------------------------------------------------ login
+
+#[test]
+fn a_login_ends_with_who_and_until_when() {
+    let person = Person::new();
+    let output = person.log_in(&[]).assert_success().assert_says(&format!(
+        "Logged in to https://{IAP_HOST}/pipeline as {USER}, until "
+    ));
+    assert_eq!(output.stdout, "");
+    let url = output
+        .stderr
+        .find("https://accounts.google.com/o/oauth2/v2/auth?");
+    let end = output.stderr.find("Logged in to");
+    assert!(url.is_some() && url < end, "{}", output.shown());
+    let asked = ["GET accounts.google.com/o/oauth2/v2/auth", TOKEN, TOKEN];
+    assert_eq!(person.asked(), asked);
+}
+
+#[test]
+fn the_authorization_request_is_safe() {
+    let person = Person::new();
+    person.log_in(&[]).assert_success();
+    let requests = person.google.requests();
+    let request = &requests[0];
+    for (name, value) in [
+        ("client_id", DESKTOP_CLIENT),
+        ("response_type", "code"),
+        ("scope", "openid email"),
+        ("access_type", "offline"),
+        ("code_challenge_method", "S256"),
+    ] {
+        assert_eq!(query(request, name), value, "{name}");
+    }
+    for name in ["state", "nonce", "code_challenge"] {
+        assert!(query(request, name).len() >= 22, "{name}");
+    }
+    let back = Url::parse(&query(request, "redirect_uri")).expect("a URL");
+    assert_eq!(
+        (back.scheme(), back.host_str()),
+        ("http", Some("127.0.0.1"))
+    );
+    assert!(back.port().is_some_and(|port| port >= 1024));
+
+    person.log_in(&[]).assert_success();
+    let again = person.google.requests();
+    let again = again.iter().rfind(|seen| seen.host == request.host);
+    for name in ["state", "nonce", "code_challenge"] {
+        let again = query(again.expect("a request"), name);
+        assert_ne!(again, query(request, name), "{name}");
+    }
+}
+
+#[test]
+fn a_get_answers_from_the_store() {
+    let person = Person::new();
+    person.log_in(&[]).assert_success();
+    let tried = person.tried();
+    person.google.clear();
+    let (token, claims) = person.bearer(&[]);
+    assert!(person.google.requests().is_empty());
+    assert_eq!(
+        (&claims["aud"], &claims["email"]),
+        (&IAP_CLIENT.into(), &USER.into())
+    );
+    // What the endpoint was seen to accept.
+    assert_eq!(tried, [format!("Bearer {token}")]);
+}
+
+#[test]
+fn the_account_of_the_context_is_picked() {
+    let person = Person::without_context();
+    let account = "grace@example.com";
+    let keys = format!("client-id: {IAP_CLIENT}, account: {account}, {}", desktop());
+    person.context("file", &keys);
+    person
+        .google
+        .behave(|behave| behave.signed_in.push("grace@example.com"));
+    person.log_in(&[]).assert_success().assert_says(account);
+    assert_eq!(query(&person.google.requests()[0], "login_hint"), account);
+    assert_eq!(person.bearer(&[]).1["email"], account);
+}
+
+#[test]
+fn two_accounts_are_kept_apart() {
+    let person = Person::new();
+    let grace = "grace@example.com";
+    person
+        .google
+        .behave(|behave| behave.signed_in.push("grace@example.com"));
+    person.log_in(&["--username", USER]).assert_success();
+    person.log_in(&["--username", grace]).assert_success();
+    for who in [USER, grace] {
+        let claims = person.bearer(&["--refresh", "--username", who]).1;
+        assert_eq!(claims["email"], who);
+    }
+}
+
+#[test]
+fn a_port_can_be_fixed() {
+    let person = Person::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port().to_string();
+    drop(free);
+    person.log_in(&["--port", &port]).assert_success();
+    let back = query(&person.google.requests()[0], "redirect_uri");
+    assert_eq!(back, format!("http://127.0.0.1:{port}"));
+}
+
+#[test]
+fn a_logout_forgets_the_login() {
+    let person = Person::new();
+    person.is_logged_in();
+    person.run(&["logout"]).assert_success();
+    person.run(&["get"]).assert_error(4, "login-required");
+    assert!(person.google.requests().is_empty());
+
+    person.is_logged_in();
+    person.sandbox.run(&["logout", "--all"]).assert_success();
+    person.run(&["get"]).assert_error(4, "login-required");
+}
