@@ -95,6 +95,42 @@ impl SdkCredentials {
     }
 }
 
+/// Reads the namespace that `kfp.Client().set_user_namespace()` keeps; whatever is wrong with its file is the SDK's
+/// business.
+pub fn namespace(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let context: Value = serde_json::from_str(&text).ok()?;
+    let namespace = context.get("namespace")?.as_str()?;
+    Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty())
+}
+
+/// Writes the namespace as the SDK does, and keeps what else its file holds: it may be a cookie or a header, which the
+/// SDK sends too.
+pub fn set_namespace(path: &Path, namespace: &str) -> Result<()> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
+        Err(error) => {
+            let what = format!("cannot read {}", path.display());
+            return Err(Error::new(Slug::ConfigUnreadable, what).because(error));
+        }
+    };
+    let Ok(Value::Object(mut context)) = serde_json::from_str(&text) else {
+        let what = format!(
+            "{} is no context of the kfp SDK, and is as it was",
+            path.display()
+        );
+        return Err(Error::new(Slug::SdkCredentialsInvalid, what)
+            .hint("correct the file, or remove it: the SDK writes it anew"));
+    };
+    context.insert("namespace".to_owned(), json!(namespace));
+    let text = Value::Object(context).to_string();
+    write_private_durably(path, text.as_bytes()).map_err(|error| {
+        let what = format!("cannot write {}; it is as it was", path.display());
+        Error::new(Slug::ConfigWriteFailed, what).because(error)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -98,6 +98,28 @@ fn the_kfp_command_line_reads_our_variables() {
 }
 
 #[test]
+fn the_sdk_and_we_share_the_users_namespace() {
+    let python = needs!(python::kfp());
+    let standalone = Server::start(kfp_api::standalone);
+    let home = Sandbox::new();
+    let run_sdk = |statement: &str| {
+        let host = standalone.origin();
+        let script = format!("import kfp\nclient = kfp.Client(host={host:?})\n{statement}");
+        let mut command = outside(&home, &python);
+        stdout(command.args(["-W", "ignore", "-c", &script]))
+    };
+    home.run(&["config", "set-namespace", "--kfp-sdk", "team-a"])
+        .assert_success();
+    assert_eq!(run_sdk("print(client.get_user_namespace())"), "team-a\n");
+    run_sdk("client.set_user_namespace('team-b')");
+    let document = home
+        .run(&["get", "--endpoint", &standalone.origin()])
+        .assert_success()
+        .json();
+    assert_eq!(document["status"]["kfp"]["namespace"], "team-b");
+}
+
+#[test]
 fn the_sdk_needs_nothing_for_a_standalone_kubeflow_pipelines() {
     let python = needs!(python::kfp());
     let server = Server::start(kfp_api::standalone);

@@ -17,6 +17,7 @@ use crate::config::file::{self, ConfigFile, HeaderValue};
 use crate::config::{Inputs, config_path, of_entry, resolve};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
+use crate::sdk;
 pub(super) use write::{Found, save_client_id, save_context};
 
 /// The verbs of `config`.
@@ -53,6 +54,9 @@ Examples:
     SetNamespace {
         /// The Kubeflow namespace
         namespace: String,
+        /// Write it for the kfp SDK instead: into ~/.config/kfp/context.json, as its `set_user_namespace` does
+        #[arg(long)]
+        kfp_sdk: bool,
     },
     /// Print the kubeconfig user whose exec: stanza runs this program
     Kubeconfig,
@@ -70,7 +74,10 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, command: ConfigCommand) -> Resu
         ConfigCommand::UseContext { name } => use_context(setting, &name),
         ConfigCommand::SetContext { name, target } => write::set_context(setting, &name, &target),
         ConfigCommand::DeleteContext { name } => delete_context(setting, &name),
-        ConfigCommand::SetNamespace { namespace } => set_namespace(setting, &namespace),
+        ConfigCommand::SetNamespace { namespace, kfp_sdk } if kfp_sdk => {
+            set_sdk_namespace(setting, &namespace)
+        }
+        ConfigCommand::SetNamespace { namespace, .. } => set_namespace(setting, &namespace),
         ConfigCommand::Kubeconfig => kubeconfig::print(setting),
     }
 }
@@ -265,6 +272,20 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
     )?;
     setting.tell(&format!(
         "The namespace of the context {name} is now {namespace}."
+    ));
+    Ok(())
+}
+
+fn set_sdk_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
+    let path = setting.process.environment.kfp_context_file();
+    let path = path.ok_or_else(|| {
+        let what = "there is no home folder to look for the kfp SDK's file in";
+        Error::new(Slug::ConfigMissing, what).hint("set HOME")
+    })?;
+    sdk::set_namespace(&path, namespace)?;
+    let path = path.display();
+    setting.tell(&format!(
+        "The kfp SDK's namespace is now {namespace}, in {path}."
     ));
     Ok(())
 }

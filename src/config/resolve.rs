@@ -17,6 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::protocol::request::ExecConfig;
+use crate::sdk;
 
 /// Where Kubernetes writes a pod's own namespace.
 const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -220,7 +221,7 @@ fn adjust(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
     context.namespace = context
         .namespace
         .take()
-        .or_else(|| kfp_namespace(environment))
+        .or_else(|| sdk::namespace(&environment.kfp_context_file()?))
         .or_else(pod_namespace);
     Ok(())
 }
@@ -288,13 +289,6 @@ fn endpoint_of_pod(context: &Context) -> Result<Endpoint> {
 fn pod_namespace() -> Option<String> {
     let text = std::fs::read_to_string(POD_NAMESPACE_FILE).ok()?;
     Some(text.trim().to_owned()).filter(|namespace| !namespace.is_empty())
-}
-
-/// The namespace that `kfp.Client().set_user_namespace()` keeps.
-fn kfp_namespace(environment: &Environment) -> Option<String> {
-    let text = std::fs::read_to_string(environment.kfp_context_file()?).ok()?;
-    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
-    Some(value.get("namespace")?.as_str()?.to_owned()).filter(|namespace| !namespace.is_empty())
 }
 
 fn parse_endpoint(text: &str) -> Result<Endpoint> {

@@ -185,6 +185,27 @@ fn a_change_of_method_leaves_one_block() {
 }
 
 #[test]
+fn the_sdks_namespace_is_written_beside_what_its_file_holds() {
+    let home = Sandbox::new();
+    let file = home.home().join(".config/kfp/context.json");
+    let set = |namespace: &str| home.run(&["config", "set-namespace", "--kfp-sdk", namespace]);
+    set("team-a").assert_success();
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        r#"{"namespace":"team-a"}"#
+    );
+    let cookie = r#"{"client_authentication_cookie":"a=b","namespace":"team-a"}"#;
+    home.file(".config/kfp/context.json", cookie);
+    set("team-b").assert_success();
+    let expected = cookie.replace("team-a", "team-b");
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+
+    home.file(".config/kfp/context.json", "[]");
+    set("team-c").assert_error(3, "sdk-credentials-invalid");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "[]");
+}
+
+#[test]
 fn an_edit_that_makes_no_sense_changes_nothing() {
     let home = Sandbox::new();
     let file = home.config(COMMENTED);
