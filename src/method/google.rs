@@ -1,8 +1,8 @@
 //! Google credentials that need no person: a service account's key file, the credentials that gcloud keeps, workload
 //! identity federation, the metadata server, and a service account that one of these impersonates.
 //!
-//! [`source`] finds the one that counts, [`file`] reads its file, and each kind is a file of its own. A credential file
-//! may come from anybody, so where it may send what it holds is a rule of ours: [`address`].
+//! `source` finds the one that counts, `file` reads its file, and each kind is a file of its own. A credential file
+//! may come from anybody, so where it may send what it holds is a rule of ours: `address`.
 
 mod address;
 mod answer;
