@@ -5,8 +5,12 @@
 //! leak is shown by programs that leak on purpose.
 #![cfg(target_os = "linux")]
 
+mod google;
 mod peers;
 mod support;
+
+#[path = "hygiene/google.rs"]
+mod of_google;
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -339,11 +343,8 @@ impl Scene {
         {
             self.keep(cookie["value"].as_str().expect("a value"));
         }
-        let record = self.tape.record();
-        assert!(record.calls.contains("execve("), "nothing was recorded");
         let secrets: Vec<String> = self.secrets.borrow().iter().cloned().collect();
-        let leaks = leaks(&record, &self.home.home(), &secrets);
-        assert!(leaks.is_empty(), "{}\n{}", leaks.join("\n"), output.shown());
+        self.tape.assert_clean(&self.home.home(), &secrets, output);
     }
 }
 
@@ -399,6 +400,15 @@ impl Tape {
             calls: self.read_all("record"),
             stderr: self.read_all("stderr").lines().map(str::to_owned).collect(),
         }
+    }
+
+    /// Asserts that the runs so far have leaked none of these.
+    #[track_caller]
+    fn assert_clean(&self, home: &Path, secrets: &[String], output: &Output) {
+        let record = self.record();
+        assert!(record.calls.contains("execve("), "nothing was recorded");
+        let leaks = leaks(&record, home, secrets);
+        assert!(leaks.is_empty(), "{}\n{}", leaks.join("\n"), output.shown());
     }
 
     fn read_all(&self, stem: &str) -> String {

@@ -17,9 +17,9 @@ pub fn fit_to_show(words: &str) -> String {
     format!("{cut}…")
 }
 
-/// The same, and withheld where the words repeat a secret that was sent.
-pub fn fit_to_show_without(words: &str, secret: &Secret) -> String {
-    if repeats(words, secret.expose()) {
+/// The same, and withheld where the words repeat one of the secrets that were sent.
+pub fn fit_to_show_without(words: &str, sent: &[&Secret]) -> String {
+    if sent.iter().any(|secret| repeats(words, secret.expose())) {
         return WITHHELD.to_owned();
     }
     fit_to_show(words)

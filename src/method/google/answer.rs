@@ -73,7 +73,7 @@ fn refused(place: &str, status: u16, refusal: Option<Refusal>, sent: &Secret) ->
     let Some(Refusal { code, words }) = refusal else {
         return error;
     };
-    let said = fit_to_show_without(&format!("{code}: {words}"), sent);
+    let said = fit_to_show_without(&format!("{code}: {words}"), &[sent]);
     let error = error.because(format!("Google says: {said}"));
     match code.as_str() {
         "invalid_grant" if words.contains("JWT") => {

@@ -79,7 +79,8 @@ impl User {
             .error_description()
             .map(String::as_str)
             .unwrap_or_default();
-        let said = fit_to_show_without(&format!("{code}: {words}"), &self.refresh_token);
+        let sent = [&self.refresh_token, &self.client_secret];
+        let said = fit_to_show_without(&format!("{code}: {words}"), &sent);
         let said = format!("Google says: {said}");
         if code != "invalid_grant" {
             let what = format!(

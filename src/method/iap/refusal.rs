@@ -70,7 +70,7 @@ fn said(slug: Slug, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
         _ => format!("IAP at {place} refused: it answered {}", page.status),
     };
     let error = Error::new(slug, what);
-    let error = match fit_to_show_without(sentence, tried.token).as_str() {
+    let error = match fit_to_show_without(sentence, &[tried.token]).as_str() {
         "" => error,
         words => error.because(format!("IAP says: {words}")),
     };
@@ -118,7 +118,7 @@ fn said_of_managed(own: &str, page: &Page, sentence: &str, tried: &Tried<'_>) ->
         shown(&page.url)
     );
     let error = Error::new(Slug::IapClientNotAllowed, what);
-    let words = fit_to_show_without(sentence, tried.token);
+    let words = fit_to_show_without(sentence, &[tried.token]);
     error.because(format!("IAP says: {words}")).because(
         "Google manages that client, and then no program is let in unless another client is on the allowlist",
     )
@@ -142,8 +142,8 @@ fn member(principal: &str) -> String {
 }
 
 /// Explains an OAuth error that says that the client is not what a program needs; `None` for any other error
-/// (<https://developers.google.com/identity/protocols/oauth2/native-app>).
-pub fn of_oauth_client(code: &str, words: &str) -> Option<Error> {
+/// (<https://developers.google.com/identity/protocols/oauth2/native-app>). `sent` is what its words must not repeat.
+pub fn of_oauth_client(code: &str, words: &str, sent: &[&Secret]) -> Option<Error> {
     let lower = words.to_lowercase();
     let is_oob = lower.contains("out-of-band") || lower.contains("oob");
     let why = match code {
@@ -159,7 +159,7 @@ pub fn of_oauth_client(code: &str, words: &str) -> Option<Error> {
         }
         _ => return None,
     };
-    let said = fit_to_show(&format!("{code}: {words}"));
+    let said = fit_to_show_without(&format!("{code}: {words}"), sent);
     let error = Error::new(
         Slug::OauthClientRefused,
         "Google does not take the OAuth client",
@@ -243,7 +243,7 @@ mod tests {
                 "The out-of-band (OOB) flow has been blocked",
             ),
         ] {
-            let error = of_oauth_client(code, words).unwrap();
+            let error = of_oauth_client(code, words, &[]).unwrap();
             assert_eq!(error.slug(), Slug::OauthClientRefused);
             assert!(error.one_line().contains(code), "{error}");
         }
@@ -251,7 +251,7 @@ mod tests {
             ("invalid_grant", "Bad Request"),
             ("invalid_request", "Missing required parameter"),
         ] {
-            assert!(of_oauth_client(code, words).is_none());
+            assert!(of_oauth_client(code, words, &[]).is_none());
         }
     }
 }
