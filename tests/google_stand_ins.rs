@@ -18,7 +18,7 @@ use google::{
     jwt,
 };
 use peers::oidc_provider::{self, OidcProvider};
-use peers::{install, needs, python};
+use peers::{google_oauth2, install, needs, python};
 use support::http::Response;
 
 const TOKEN: &str = "POST oauth2.googleapis.com/token";
@@ -165,18 +165,24 @@ fn a_person_refreshes() {
 }
 
 #[test]
-fn a_real_go_client_takes_the_metadata_server() {
-    // It comes with Google Cloud's SDK alone: proof where it is, no loss where it is not.
-    let Some(plugin) = install::on_path("gke-gcloud-auth-plugin") else {
-        return;
-    };
+fn googles_go_library_takes_the_metadata_server() {
+    let program = needs!(google_oauth2::client());
     let google = Google::default();
-    let mut command = client(&plugin, &google);
-    command.arg("--use_application_default_credentials");
+    let mut command = client(&program, &google);
     command.envs(google.metadata_env());
-    let credential: Value = serde_json::from_str(&stdout(&mut command)).expect("JSON");
-    let token = credential["status"]["token"].as_str();
-    assert!(token.is_some_and(|token| token.starts_with("ya29.")));
+    assert!(stdout(&mut command).starts_with("ya29."));
+}
+
+#[test]
+fn googles_go_library_takes_the_token_endpoint() {
+    let program = needs!(google_oauth2::client());
+    let google = Google::default();
+    let key = google.folder().join("key.json");
+    fs::write(&key, files::service_account(SERVICE_ACCOUNT).to_string()).expect("a key file");
+    let mut command = client(&program, &google);
+    command.env("GOOGLE_APPLICATION_CREDENTIALS", &key);
+    assert!(stdout(&mut command).starts_with("ya29."));
+    assert_eq!(google.lines(), ["POST oauth2.googleapis.com/token"]);
 }
 
 // ---------------------------------------------------------------- kfp SDK

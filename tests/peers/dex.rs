@@ -17,6 +17,7 @@ const PEER: GoPeer = GoPeer {
     package: "github.com/dexidp/dex/cmd/dex",
     go_mod: include_str!("dex/go.mod"),
     go_sum: include_str!("dex/go.sum"),
+    main: None,
 };
 
 /// Is somebody who can log in.

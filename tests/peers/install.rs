@@ -44,23 +44,32 @@ pub fn program(name: &str, package: &str) -> Found<PathBuf> {
     on_path(name).ok_or_else(|| Missing::new(format!("{name} (Debian package {package})")))
 }
 
-/// Is a program that `go build` makes from a module of ours, which names it at a pinned version.
+/// Is a program that `go build` makes from a module of ours, which names it at a pinned version, or which is a small
+/// `main` around a pinned library.
 pub struct GoPeer {
     pub name: &'static str,
     pub package: &'static str,
     pub go_mod: &'static str,
     pub go_sum: &'static str,
+    pub main: Option<&'static str>,
 }
 
 /// Returns the built program; the first call on a machine takes minutes.
 pub fn go_peer(peer: &GoPeer) -> Found<PathBuf> {
     let go = on_path("go").ok_or_else(|| Missing::new("go (1.26 or newer)"))?;
-    let key = key(&[peer.go_mod, peer.go_sum]);
+    let texts: Vec<&str> = [peer.go_mod, peer.go_sum]
+        .into_iter()
+        .chain(peer.main)
+        .collect();
+    let key = key(&texts);
     let product = cache().join(format!("{}-{key}", peer.name));
     once(&product, |log| {
         let module = tempfile::tempdir().expect("a temporary folder");
         fs::write(module.path().join("go.mod"), peer.go_mod).expect("go.mod");
         fs::write(module.path().join("go.sum"), peer.go_sum).expect("go.sum");
+        if let Some(main) = peer.main {
+            fs::write(module.path().join("main.go"), main).expect("main.go");
+        }
         // Beside its final place, so that the rename is atomic.
         let fresh = product.with_extension("new");
         let mut build = process::command(&go);

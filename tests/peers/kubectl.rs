@@ -14,6 +14,7 @@ const PEER: GoPeer = GoPeer {
     package: "k8s.io/kubernetes/cmd/kubectl",
     go_mod: include_str!("kubectl/go.mod"),
     go_sum: include_str!("kubectl/go.sum"),
+    main: None,
 };
 
 /// Is the oldest one whose exec plugins speak `client.authentication.k8s.io/v1` as we do.

@@ -14,6 +14,7 @@ pub mod apache;
 pub mod curl;
 pub mod dex;
 pub mod front_door;
+pub mod google_oauth2;
 pub mod install;
 pub mod keyring;
 pub mod kubectl;

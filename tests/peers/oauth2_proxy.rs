@@ -17,6 +17,7 @@ const PEER: GoPeer = GoPeer {
     package: "github.com/oauth2-proxy/oauth2-proxy/v7",
     go_mod: include_str!("oauth2-proxy/go.mod"),
     go_sum: include_str!("oauth2-proxy/go.sum"),
+    main: None,
 };
 
 /// Is the name that Kubeflow's manifests give to the session.
