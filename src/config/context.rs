@@ -294,16 +294,39 @@ impl Context {
 
     /// Gives the command-line options that name this context again, for hints.
     pub fn as_arguments(&self) -> String {
+        let mut options: Vec<(&str, Option<String>)> = Vec::new();
         match (&self.name, &self.endpoint) {
-            (Some(name), _) => format!("--context {name}"),
-            (None, Some(endpoint)) => {
-                let user = self.method.dex().and_then(|dex| dex.username.as_ref());
-                let user = user
-                    .map(|user| format!(" --username {user}"))
-                    .unwrap_or_default();
-                format!("--endpoint {endpoint}{user}")
+            (Some(name), _) => options.push(("--context", Some(name.clone()))),
+            (None, endpoint) => {
+                options.push(("--endpoint", endpoint.as_ref().map(ToString::to_string)));
+                match &self.method {
+                    Method::Iap(iap) => options.extend([
+                        ("--client-id", iap.client_id.clone()),
+                        ("--other-client-id", iap.other_client_id.clone()),
+                        ("--username", iap.account.clone()),
+                    ]),
+                    method => {
+                        let username = method.dex().and_then(|dex| dex.username.clone());
+                        options.push(("--username", username));
+                    }
+                }
             }
-            (None, None) => String::new(),
         }
+        let given = options
+            .into_iter()
+            .filter_map(|(option, value)| Some((option, value?)));
+        let words: Vec<String> = given
+            .map(|(option, value)| format!("{option} {}", shell_word(&value)))
+            .collect();
+        words.join(" ")
     }
+}
+
+/// Quotes a word for a shell where it needs that.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

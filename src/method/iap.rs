@@ -118,7 +118,8 @@ fn nobody_at_all(error: Error, context: &Context) -> Error {
     if error.slug() != Slug::GoogleCredentialsMissing {
         return error;
     }
-    error.hint(format!(
+    let general = error.slug().row().hint;
+    error.hint(general).hint(format!(
         "or log in as a person: `kfp-credential login {} --other-client-id ID --other-client-secret-file F`, with an OAuth client of the type \"Desktop app\"",
         context.as_arguments()
     ))
