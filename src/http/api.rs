@@ -71,7 +71,7 @@ impl<'a> Api<'a> {
         headers: &[(String, Secret)],
         limit: Duration,
     ) -> Result<Answer> {
-        let (client, headers) = (self.clients.direct()?, header_map(headers)?);
+        let (client, headers) = (self.clients.direct(url)?, header_map(headers)?);
         self.send_with(client, Method::GET, url, headers, Vec::new(), limit)
     }
 

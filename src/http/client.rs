@@ -62,14 +62,10 @@ impl<'a> Clients<'a> {
 
     /// Gives the client for a URL, the address to hand to it, and the `Host` header where that differs.
     pub(super) fn for_url(&self, url: &Url) -> Result<(&Client, Url, Option<String>)> {
-        let client = match (is_loopback(url) || is_metadata_server(url), url.scheme()) {
-            // A port-forward: without TLS there is no certificate to verify, and reading the system's authorities
-            // would take longer than the login.
-            (true, "http") => built(&self.plain, || {
-                finished(self.bare().no_proxy().tls_certs_only([]))
-            })?,
-            (true, _) => self.direct()?,
-            (false, _) => built(&self.outside, || self.build_outside())?,
+        let client = if is_loopback(url) || is_metadata_server(url) {
+            self.direct(url)?
+        } else {
+            built(&self.outside, || self.build_outside())?
         };
         match &self.connection.tls_server_name {
             // The TLS library takes the name to verify from the URL, so the URL gets it, the name resolves to the
@@ -85,8 +81,14 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Gives the client that no proxy sees.
-    pub(super) fn direct(&self) -> Result<&Client> {
+    /// Gives the client for a URL that no proxy is on the way to.
+    pub(super) fn direct(&self, url: &Url) -> Result<&Client> {
+        if url.scheme() == "http" {
+            // A port-forward: without TLS there is no certificate to verify, and reading the system's authorities
+            // would take longer than the login.
+            let bare = || finished(self.bare().no_proxy().tls_certs_only([]));
+            return built(&self.plain, bare);
+        }
         built(&self.direct, || self.build(ClientBuilder::no_proxy))
     }
 
