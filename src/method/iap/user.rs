@@ -1,7 +1,6 @@
 //! A person at Google Identity-Aware Proxy: an authorization code with PKCE once (RFC 6749, RFC 7636, RFC 8252), and
 //! from then on the refresh token, which Google exchanges for an ID token of any audience in the same project.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oauth2::basic::{
@@ -227,15 +226,8 @@ fn authorization(
     tell(
         "A browser on another machine ends at an address that it cannot show, http://127.0.0.1:.../?code=...: paste that address here.",
     );
-    let is_pasted = std::sync::Arc::new(AtomicBool::new(false));
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let flag = is_pasted.clone();
-    std::thread::spawn(move || {
-        let pasted = terminal::ask_secret("Address or code: ");
-        sender.send(pasted).ok();
-        flag.store(true, Ordering::SeqCst);
-    });
-    let heard = loopback.wait(state, deadline, &|| is_pasted.load(Ordering::SeqCst));
+    let asking = std::thread::spawn(|| terminal::ask_secret("Address or code: "));
+    let heard = loopback.wait(state, deadline, &|| asking.is_finished());
     if !matches!(heard, Ok(None)) {
         // Nobody answers the question any more, which had switched the echo off.
         terminal::give_back();
@@ -243,7 +235,7 @@ fn authorization(
     }
     match heard? {
         Some(response) => Ok(response),
-        None => pasted(&receiver.recv().map_err(|_| nobody())??, state),
+        None => pasted(&asking.join().map_err(|_| nobody())??, state),
     }
 }
 
