@@ -26,7 +26,7 @@ use peers::{Found, Missing, install, needs};
 use support::BINARY;
 use support::front_door::{FrontDoor, Options, USER};
 use support::kfp_api::service_account_token;
-use support::sandbox::{Output, Run, Sandbox};
+use support::sandbox::{Output, Run, Sandbox, files_beneath};
 
 const PASSWORD: &str = "correct horse+battery&staple";
 const HEADER: &str = "header-value-of-the-team";
@@ -528,18 +528,6 @@ fn holds(text: &str, secrets: &[String]) -> bool {
 
 fn form_encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-fn files_beneath(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files.extend(files_beneath(&entry.path())),
-            Ok(kind) if kind.is_file() => files.push(entry.path()),
-            _ => {}
-        }
-    }
-    files
 }
 
 fn mode(path: &Path) -> u32 {
