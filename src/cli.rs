@@ -18,12 +18,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::Process;
+use crate::config::context::StoreChoice;
 use crate::config::{Context, Inputs, resolve};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::protocol::format;
 use crate::protocol::request::ExecConfig;
 use crate::run::Run;
+use crate::store::Store;
 use crate::trace::{Stderr, Trace};
 use options::{CommonOptions, ContactOptions, TargetOptions};
 
@@ -106,6 +108,11 @@ impl Setting<'_, '_> {
             exec,
             environment,
         })
+    }
+
+    /// Gives a store to a command that a person runs, who may be asked to unlock it.
+    pub(crate) fn store(&self, choice: StoreChoice) -> Store<'_> {
+        Store::new(choice, &self.process.environment, &self.trace, true)
     }
 
     /// Writes a command's answer to stdout.

@@ -13,4 +13,4 @@ pub mod source;
 
 pub use context::Context;
 pub use entry::of_entry;
-pub use resolve::{Inputs, config_path, resolve};
+pub use resolve::{Inputs, config_path, resolve, resolve_entry};

@@ -107,12 +107,7 @@ impl Renewing<'_> {
             let key = password_key(self.context);
             Caller::new(self.run, self.context, dex, self.store, key, asking, None)
         });
-        let grants = Grants {
-            run: self.run,
-            context: self.context,
-            store: self.store,
-            given: None,
-        };
+        let grants = Grants::of(self.run, self.context, self.store);
         let means = Means {
             run: self.run,
             extra_headers: self.extra_headers,

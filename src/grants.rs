@@ -21,7 +21,17 @@ pub struct Grants<'a> {
     pub given: Option<Grant>,
 }
 
-impl Grants<'_> {
+impl<'a> Grants<'a> {
+    /// Gives the refresh tokens that rest for a context; no login has just given one.
+    pub fn of(run: Run<'a>, context: &'a Context, store: &'a Store<'a>) -> Self {
+        Self {
+            run,
+            context,
+            store,
+            given: None,
+        }
+    }
+
     /// Gives what renews the logins at an IAP client, `None` when nobody has logged in.
     pub fn find(&self, iap: &Iap) -> Result<Option<Grant>> {
         let Some(client_id) = &iap.client_id else {

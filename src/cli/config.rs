@@ -14,7 +14,7 @@ use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::context::Context;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, HeaderValue};
-use crate::config::{Inputs, config_path, of_entry, resolve};
+use crate::config::{Inputs, config_path, of_entry, resolve, resolve_entry};
 use crate::error::{Error, Result, Slug};
 use crate::http::shown;
 use crate::sdk;
@@ -103,9 +103,23 @@ pub(super) fn all_contexts(
     let Some(file) = load(setting)? else {
         return Ok(Vec::new());
     };
-    let names = file.config.contexts().iter().map(|entry| &entry.name.value);
-    let load = |name: &String| (name.clone(), load_context(setting, name, store));
-    Ok(names.map(load).collect())
+    let target = TargetOptions {
+        store: store.map(str::to_owned),
+        ..TargetOptions::default()
+    };
+    let inputs = Inputs {
+        common: &setting.common,
+        target: &target,
+        contact: &ContactOptions::default(),
+        exec: None,
+        environment: &setting.process.environment,
+    };
+    let entries = file.config.contexts().iter();
+    let resolved = entries.map(|entry| {
+        let context = resolve_entry(&file, entry, &inputs);
+        (entry.name.value.clone(), context)
+    });
+    Ok(resolved.collect())
 }
 
 /// Gives the name of the file's current context.
@@ -113,23 +127,15 @@ pub(super) fn current_context(setting: &Setting<'_, '_>) -> Result<Option<String
     Ok(load(setting)?.and_then(|file| file.config.current_context))
 }
 
-/// Gives a context of the file as a plain `--context NAME` takes it, with `store` in place of its own.
-pub(super) fn load_context(
-    setting: &Setting<'_, '_>,
-    name: &str,
-    store: Option<&str>,
-) -> Result<Context> {
+/// Gives a context of the file as a plain `--context NAME` takes it.
+pub(super) fn load_context(setting: &Setting<'_, '_>, name: &str) -> Result<Context> {
     let common = CommonOptions {
         context: Some(name.to_owned()),
         ..setting.common.clone()
     };
-    let target = TargetOptions {
-        store: store.map(str::to_owned),
-        ..TargetOptions::default()
-    };
     resolve(&Inputs {
         common: &common,
-        target: &target,
+        target: &TargetOptions::default(),
         contact: &ContactOptions::default(),
         exec: None,
         environment: &setting.process.environment,

@@ -65,7 +65,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     guard::interrupts();
 
     let extra_headers = get::extra_headers(run, &context)?;
-    let store = Store::new(context.store, environment, &setting.trace, true);
+    let store = setting.store(context.store);
     let reaching = Reaching {
         no_browser: options.no_browser,
         port: options.port,
@@ -108,7 +108,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         };
         config::save_context(setting, name, &context, &found)?;
         // It names the method and the user that were found, so its keys may differ from those of this run.
-        let saved = config::load_context(setting, name, None)?;
+        let saved = config::load_context(setting, name)?;
         keeping.keep_for(&saved)?;
         keeping.forget_for(&context, &saved);
     }

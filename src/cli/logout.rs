@@ -9,7 +9,6 @@ use crate::config::context::{Method, StoreChoice};
 use crate::error::Result;
 use crate::get;
 use crate::grants::{self, Grants};
-use crate::store::Store;
 
 /// Options of `logout`.
 #[derive(Debug, Args)]
@@ -34,7 +33,7 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
                 own.into_iter().chain(grants::key_of(context))
             })
             .collect();
-        let store = Store::new(StoreChoice::Auto, environment, &setting.trace, true);
+        let store = setting.store(StoreChoice::Auto);
         let count = store.forget_all(&keys)?;
         setting.tell(&format!(
             "Forgot everything that was stored: {count} sessions and passwords."
@@ -43,15 +42,10 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
     }
     let target = options.target.with_environment(environment)?;
     let context = setting.context(&target, &ContactOptions::default(), None)?;
-    let store = Store::new(context.store, environment, &setting.trace, true);
+    let store = setting.store(context.store);
     let mut session = store.forget(&get::session_key(&context))?;
     if let Method::Iap(iap) = &context.method {
-        let grants = Grants {
-            run: setting.run(),
-            context: &context,
-            store: &store,
-            given: None,
-        };
+        let grants = Grants::of(setting.run(), &context, &store);
         session |= grants.forget(iap)?;
         if grants.find(iap).is_ok_and(|grant| grant.is_some()) {
             setting.tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");

@@ -11,7 +11,6 @@ use crate::config::context::{Context, Iap, Method};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::sdk::SdkCredentials;
-use crate::store::Store;
 
 /// More than any such file is long.
 const LARGEST: u64 = 1024 * 1024;
@@ -64,18 +63,8 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         else {
             continue;
         };
-        let store = Store::new(
-            context.store,
-            &setting.process.environment,
-            &setting.trace,
-            true,
-        );
-        let grants = Grants {
-            run: setting.run(),
-            context: &context,
-            store: &store,
-            given: None,
-        };
+        let store = setting.store(context.store);
+        let grants = Grants::of(setting.run(), &context, &store);
         if let Some(place) = grants.keep(iap, &grant, None)? {
             setting.tell(&format!(
                 "Imported the login for {}; it rests in the {place}.",
@@ -100,18 +89,8 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
         .with_environment(&setting.process.environment)?;
     let context = setting.context(&target, &ContactOptions::default(), None)?;
     let (iap, client_id) = iap_of(&context)?;
-    let store = Store::new(
-        context.store,
-        &setting.process.environment,
-        &setting.trace,
-        true,
-    );
-    let grants = Grants {
-        run: setting.run(),
-        context: &context,
-        store: &store,
-        given: None,
-    };
+    let store = setting.store(context.store);
+    let grants = Grants::of(setting.run(), &context, &store);
     let grant = grants.find(iap)?.ok_or_else(|| {
         Error::new(
             Slug::LoginRequired,

@@ -52,10 +52,22 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Context> {
         Some(file) => choose(file, inputs)?,
         None => named_without_file(inputs)?,
     };
-    let mut context = match (&file, entry) {
-        (Some(file), Some(entry)) => of_entry(file, entry, inputs.environment)?,
-        _ => of_nothing(),
-    };
+    match (&file, entry) {
+        (Some(file), Some(entry)) => resolve_entry(file, entry, inputs),
+        _ => adjusted(of_nothing(), inputs),
+    }
+}
+
+/// Validates one entry of a file that was read already, and lets the rest of the inputs adjust it.
+pub fn resolve_entry(
+    file: &ConfigFile,
+    entry: &ContextEntry,
+    inputs: &Inputs<'_>,
+) -> Result<Context> {
+    adjusted(of_entry(file, entry, inputs.environment)?, inputs)
+}
+
+fn adjusted(mut context: Context, inputs: &Inputs<'_>) -> Result<Context> {
     adjust(&mut context, inputs)?;
     Ok(context)
 }

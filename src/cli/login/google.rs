@@ -48,12 +48,7 @@ pub(super) fn in_browser(
     let tell = |words: &str| setting.tell(words);
     let login = user::log_in(&api, iap, secret, run.environment, reaching, &tell)?;
 
-    let grants = Grants {
-        run,
-        context,
-        store,
-        given: None,
-    };
+    let grants = Grants::of(run, context, store);
     match grants.keep(iap, &login.grant, Some(&login.email)) {
         Ok(Some(place)) => {
             setting.tell(&format!(
