@@ -104,9 +104,9 @@ pub fn namespace(path: &Path) -> Option<String> {
     Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty())
 }
 
-/// Writes the namespace as the SDK does, and keeps what else its file holds: it may be a cookie or a header, which the
-/// SDK sends too.
-pub fn set_namespace(path: &Path, namespace: &str) -> Result<()> {
+/// Sets one key of `context.json` as the SDK does, and keeps what else the file holds: it may be a cookie or a header,
+/// which the SDK sends too.
+pub fn set_context(path: &Path, key: &str, value: Value) -> Result<()> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
@@ -123,7 +123,7 @@ pub fn set_namespace(path: &Path, namespace: &str) -> Result<()> {
         return Err(Error::new(Slug::SdkCredentialsInvalid, what)
             .hint("correct the file, or remove it: the SDK writes it anew"));
     };
-    context.insert("namespace".to_owned(), json!(namespace));
+    context.insert(key.to_owned(), value);
     let text = Value::Object(context).to_string();
     write_private_durably(path, text.as_bytes()).map_err(|error| {
         let what = format!("cannot write {}; it is as it was", path.display());

@@ -63,14 +63,17 @@ fn a_document_of_each_type_follows_the_schema_to_the_letter() {
 }
 
 #[test]
-fn every_json_block_of_the_readmes_is_a_valid_document() {
+fn every_json_block_of_the_readmes_follows_its_schema() {
     let full = closed(read_json("protocol/document.schema.json"));
+    let exec = closed(read_json("protocol/exec.schema.json"));
     let mut count = 0;
     for readme in ["README.md", "protocol/README.md"] {
         for block in fenced(&read(readme), "json") {
             let document: Value = serde_json::from_str(&block)
                 .unwrap_or_else(|error| panic!("{readme}: {error}\n{block}"));
-            if document["status"].get("kfp").is_some() {
+            if document.get("exec").is_some() {
+                assert_valid(&exec, &document, readme);
+            } else if document["status"].get("kfp").is_some() {
                 assert_valid(&full, &document, readme);
             } else {
                 let status = document["status"].as_object().unwrap();
@@ -82,7 +85,77 @@ fn every_json_block_of_the_readmes_is_a_valid_document() {
             count += 1;
         }
     }
-    assert_eq!(count, 3);
+    assert_eq!(count, 4);
+}
+
+#[test]
+fn the_specifications_tables_name_every_field_of_the_schemas() {
+    let specification = read("protocol/README.md");
+    let document = read_json("protocol/document.schema.json");
+    let mut expected = BTreeSet::new();
+    fields(&document, "", &mut expected);
+    let mut named = names_in_table(&specification, "## The document");
+    for (short, whole) in [
+        ("connection.", "status.kfp.connection."),
+        ("kfp.", "status.kfp."),
+    ] {
+        named = named
+            .into_iter()
+            .map(|name| match name.strip_prefix(short) {
+                Some(rest) => format!("{whole}{rest}"),
+                None => name,
+            })
+            .collect();
+    }
+    // Rows that name a whole object stand for what a jar or the schema's own words tell.
+    expected.retain(|name| !name.starts_with("status.cookies.") && name != "spec");
+    expected.retain(|name| name != "status" && name != "status.kfp");
+    assert_eq!(named, expected);
+
+    let exec = read_json("protocol/exec.schema.json");
+    let mut expected = BTreeSet::new();
+    fields(&exec["properties"]["exec"], "", &mut expected);
+    expected.retain(|name| !name.starts_with("env."));
+    assert_eq!(
+        names_in_table(&specification, "## Finding the helper"),
+        expected
+    );
+}
+
+#[test]
+fn the_specifications_exit_codes_are_those_of_the_table_of_errors() {
+    let specification = read("protocol/README.md");
+    let table = section(&specification, "## Errors");
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for line in table.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let codes: Vec<&str> = cells[1].split(", ").collect();
+        let meanings: Vec<&str> = cells[2].splitn(codes.len(), ", ").collect();
+        if codes[0].parse::<u8>().is_ok() {
+            rows.extend(codes.iter().zip(meanings).map(|(code, meaning)| {
+                (
+                    (*code).to_owned(),
+                    meaning.replace("the helper", "kfp-credential"),
+                )
+            }));
+        }
+    }
+    let table = read_json("protocol/errors.json");
+    let expected = table["exitCodes"].as_object().unwrap();
+    assert_eq!(rows.len(), expected.len());
+    for (code, meaning) in rows {
+        assert_eq!(expected[&code], meaning, "exit code {code}");
+    }
+}
+
+#[test]
+fn the_specification_says_when_a_client_makes_each_of_its_slugs() {
+    let specification = read("protocol/README.md");
+    let table = read_json("protocol/errors.json");
+    for row in table["clientErrors"].as_array().unwrap() {
+        let slug = row["slug"].as_str().unwrap();
+        assert!(specification.contains(&format!("`{slug}`")), "{slug}");
+    }
 }
 
 #[test]
@@ -254,6 +327,36 @@ fn assert_valid(schema: &jsonschema::Validator, document: &Value, what: &str) {
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{what}: {errors:#?}\n{document:#}");
+}
+
+/// Collects the paths of every property that a schema describes.
+fn fields(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    for (name, property) in properties {
+        let path = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        fields(property, &path, found);
+        fields(&property["items"], &path, found);
+        found.insert(path);
+    }
+}
+
+fn section<'a>(markdown: &'a str, heading: &str) -> &'a str {
+    let start = markdown.find(heading).expect("the heading");
+    let text = &markdown[start + heading.len()..];
+    &text[..text.find("\n## ").unwrap_or(text.len())]
+}
+
+/// Gives the names in backquotes in the first column of a section's tables.
+fn names_in_table(markdown: &str, heading: &str) -> BTreeSet<String> {
+    section(markdown, heading)
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" |").next())
+        .flat_map(|cell| cell.split(", "))
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect()
 }
 
 fn fenced(markdown: &str, language: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! `kfp-credential config`: shows and changes the configuration file. A change keeps comments and order, and is
 //! checked before it replaces the file.
 
-mod kubeconfig;
+mod exec;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +58,12 @@ Examples:
         #[arg(long)]
         kfp_sdk: bool,
     },
+    /// Print the exec configuration with which SDKs run this program for a context (protocol/exec.schema.json)
+    Exec {
+        /// Write it into ~/.config/kfp/context.json, where clients of the kfp SDK find it
+        #[arg(long)]
+        kfp_sdk: bool,
+    },
     /// Print the kubeconfig user whose exec: stanza runs this program
     Kubeconfig,
 }
@@ -78,7 +84,8 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, command: ConfigCommand) -> Resu
             set_sdk_namespace(setting, &namespace)
         }
         ConfigCommand::SetNamespace { namespace, .. } => set_namespace(setting, &namespace),
-        ConfigCommand::Kubeconfig => kubeconfig::print(setting),
+        ConfigCommand::Exec { kfp_sdk } => exec::print(setting, kfp_sdk),
+        ConfigCommand::Kubeconfig => exec::print_kubeconfig(setting),
     }
 }
 
@@ -283,17 +290,22 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
 }
 
 fn set_sdk_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
-    let path = setting.process.environment.kfp_context_file();
-    let path = path.ok_or_else(|| {
-        let what = "there is no home folder to look for the kfp SDK's file in";
-        Error::new(Slug::ConfigMissing, what).hint("set HOME")
-    })?;
-    sdk::set_namespace(&path, namespace)?;
+    let path = sdk_file(setting)?;
+    sdk::set_context(&path, "namespace", json!(namespace))?;
     let path = path.display();
     setting.tell(&format!(
         "The kfp SDK's namespace is now {namespace}, in {path}."
     ));
     Ok(())
+}
+
+/// Gives the path of the kfp SDK's context.json.
+fn sdk_file(setting: &Setting<'_, '_>) -> Result<PathBuf> {
+    let path = setting.process.environment.kfp_context_file();
+    path.ok_or_else(|| {
+        let what = "there is no home folder to look for the kfp SDK's file in";
+        Error::new(Slug::ConfigMissing, what).hint("set HOME")
+    })
 }
 
 fn read_text(path: &Path) -> Result<String> {

@@ -206,6 +206,35 @@ fn the_sdks_namespace_is_written_beside_what_its_file_holds() {
 }
 
 #[test]
+fn the_exec_configuration_names_the_context_for_a_run_from_anywhere() {
+    let home = Sandbox::new();
+    let config = "apiVersion: kfp-credential/v1\nkind: Config\ncurrent-context: a\ncontexts:\n\
+        - { name: a, endpoint: 'http://localhost:1' }\n- { name: b b, endpoint: 'http://localhost:2' }\n";
+    home.config(config);
+    let exec = |args: &[&str]| {
+        let printed = home.run(&[&["config", "exec"], args].concat());
+        printed.assert_success().json()["exec"].clone()
+    };
+    let plain = exec(&[]);
+    assert_eq!(plain["command"], "kfp-credential");
+    assert_eq!(plain["args"], json!(["get", "--context", "a"]));
+    let other = home.file("other.yaml", config);
+    assert_eq!(
+        exec(&["--context", "b b", "--config", "other.yaml"])["args"],
+        json!(["get", "--context", "b b", "--config", other])
+    );
+    home.run(&["config", "exec", "--context", "c"])
+        .assert_error(3, "config-context-unknown");
+
+    home.file(".config/kfp/context.json", r#"{"namespace":"team-a"}"#);
+    let written = home.run(&["config", "exec", "--kfp-sdk"]).assert_success();
+    assert_eq!(written.stdout, "");
+    let file = fs::read_to_string(home.home().join(".config/kfp/context.json")).unwrap();
+    let file: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(file, json!({ "namespace": "team-a", "exec": plain }));
+}
+
+#[test]
 fn an_edit_that_makes_no_sense_changes_nothing() {
     let home = Sandbox::new();
     let file = home.config(COMMENTED);
