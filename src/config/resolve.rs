@@ -19,6 +19,8 @@ use crate::error::{Error, Result, Slug};
 use crate::protocol::request::ExecConfig;
 use crate::sdk;
 
+/// Where pods reach Kubeflow Pipelines as Kubeflow installs it.
+const ENDPOINT_OF_PODS: &str = "http://ml-pipeline-ui.kubeflow";
 /// Where Kubernetes writes a pod's own namespace.
 const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -276,26 +278,17 @@ fn adjust_connection(connection: &mut Connection, target: &TargetOptions) -> Res
     Ok(())
 }
 
-/// Without an endpoint, a token file means the pipelines service of the pod's own namespace.
+/// Without an endpoint, a token file means the service that the kfp SDK takes in a pod too. It is in the namespace of
+/// Kubeflow itself; a pod's own is a profile's, where no such service is.
 fn endpoint_of_pod(context: &Context) -> Result<Endpoint> {
-    if !matches!(context.method, Method::TokenFile(_)) {
-        let what = match &context.name {
-            Some(name) => format!("the context {name:?} has no endpoint"),
-            None => "nothing says which Kubeflow Pipelines endpoint to use".to_owned(),
-        };
-        return Err(Error::new(Slug::ConfigMissing, what));
+    if matches!(context.method, Method::TokenFile(_)) {
+        return Ok(Endpoint::parse(ENDPOINT_OF_PODS).expect("an endpoint"));
     }
-    let service = match pod_namespace() {
-        Some(namespace) => format!("http://ml-pipeline-ui.{namespace}"),
-        None => "http://ml-pipeline-ui".to_owned(),
+    let what = match &context.name {
+        Some(name) => format!("the context {name:?} has no endpoint"),
+        None => "nothing says which Kubeflow Pipelines endpoint to use".to_owned(),
     };
-    Endpoint::parse(&service).map_err(|what| {
-        Error::new(
-            Slug::ConfigInvalid,
-            format!("the pod's namespace makes no endpoint: {what}"),
-        )
-        .hint("name the endpoint with --endpoint URL")
-    })
+    Err(Error::new(Slug::ConfigMissing, what))
 }
 
 fn pod_namespace() -> Option<String> {

@@ -20,7 +20,7 @@ fn a_token_file_alone_is_enough() {
         status["kfp"]["principal"],
         "system:serviceaccount:team-a:default-editor"
     );
-    assert_eq!(status["kfp"]["endpoint"], "http://ml-pipeline-ui");
+    assert_eq!(status["kfp"]["endpoint"], "http://ml-pipeline-ui.kubeflow");
 }
 
 #[test]
