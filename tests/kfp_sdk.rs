@@ -14,6 +14,7 @@ use support::BINARY;
 use support::http::Server;
 use support::kfp_api;
 use support::sandbox::Sandbox;
+use support::transcript::blocks;
 
 const FOUND: &str = "2.17.3 ['Default', 'taxi fares']\n";
 
@@ -84,9 +85,10 @@ fn the_kfp_command_line_reads_our_variables() {
     assert!(kfp.is_file(), "{} is not there", kfp.display());
     door.upstream().clear();
     let mut shell = outside(&home, Path::new("sh"));
-    let script = "eval \"$(kfp-credential get -o env --context pod)\"\nexec \"$0\" --output json experiment list";
+    let script =
+        blocks("protocol/guides/kfp-cli.md", "sh")[0].replace("kfp ex", "\"$0\" --output json ex");
     shell
-        .args(["-c", script])
+        .args(["-c", &script])
         .arg(&kfp)
         .env("PYTHONWARNINGS", "ignore");
     let listed = stdout(&mut shell);

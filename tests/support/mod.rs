@@ -9,6 +9,8 @@ pub mod kfp_api;
 pub mod sandbox;
 #[cfg(unix)]
 pub mod terminal;
+#[cfg(unix)]
+pub mod transcript;
 
 /// Is the binary that Cargo has built for these tests.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_kfp-credential");
