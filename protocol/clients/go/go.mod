@@ -1,0 +1,3 @@
+module kfpcredential
+
+go 1.22

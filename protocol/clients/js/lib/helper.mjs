@@ -1,0 +1,163 @@
+/** Keeps a credential until it ends, and renews it once when the endpoint refuses it; never in a loop. */
+import { performance } from "node:perf_hooks";
+import { Credential } from "./credential.mjs";
+import { address, exchange } from "./exchange.mjs";
+import { ExecConfig } from "./exec_config.mjs";
+import { HelperError } from "./helper_error.mjs";
+import { run } from "./run.mjs";
+
+export class Helper {
+  #exec;
+  #context;
+  #timeout;
+  #retryPause;
+  /** @type {Credential | undefined} */
+  #cached;
+  /** The run under way, which everybody waits for. @type {Promise<Credential> | undefined} */
+  #flight;
+  /**
+   * What came from `--refresh` just now, and was accepted by no reply yet.
+   * @type {{ credential: Credential, until: number } | undefined}
+   */
+  #unproven;
+  /** Until when there is no renewal, as the last one was of no use. */
+  #pausedUntil = -Infinity;
+  /** How the last renewal failed, if it did. @type {HelperError | undefined} */
+  #failure;
+
+  /**
+   * @param {object} [options]
+   * @param {ExecConfig} [options.exec] which helper to run, in place of the one that `ExecConfig.find` finds
+   * @param {string} [options.context] the context to ask it for
+   * @param {number} [options.timeoutSeconds] how long it may take
+   * @param {number} [options.retryPauseSeconds] how long there is no renewal after one that was of no use
+   */
+  constructor({ exec, context, timeoutSeconds = 240, retryPauseSeconds = 60 } = {}) {
+    this.#exec = exec ?? ExecConfig.find();
+    this.#context = context;
+    this.#timeout = timeoutSeconds;
+    this.#retryPause = retryPauseSeconds * 1000;
+  }
+
+  /** Gives the credential at hand, or runs the helper for one. */
+  async credential() {
+    return this.#usable() ?? this.#once(false);
+  }
+
+  /**
+   * Gives another credential than the one that was refused.
+   * @param {Credential} rejected
+   */
+  async renew(rejected) {
+    return this.#renew(rejected, "a rejection");
+  }
+
+  /**
+   * Makes a request like `fetch`, with the credential on it, and with a renewed one if the first is refused.
+   * @param {string | URL} url a path below the endpoint, or a URL at its origin
+   * @param {RequestInit} [init] `method`, `headers`, `body` and `signal`
+   * @returns {Promise<Response>} any reply but one that refuses the credential
+   */
+  async send(url, init = {}) {
+    const sent = await repeatable(init);
+    let credential = await this.credential();
+    let place = address(credential, String(url));
+    let reply = await exchange(credential, place, sent);
+    let refusal = refusalOf(reply, place);
+    if (refusal !== undefined) {
+      credential = await this.#renew(credential, refusal);
+      place = address(credential, String(url));
+      reply = await exchange(credential, place, sent);
+      refusal = refusalOf(reply, place);
+      if (refusal !== undefined) throw this.#pause(rejection(credential, refusal));
+    }
+    if (this.#unproven?.credential === credential) this.#unproven = undefined;
+    return reply;
+  }
+
+  #usable() {
+    return this.#cached?.isExpired ? undefined : this.#cached;
+  }
+
+  /** @param {Credential} rejected @param {string} refusal what came back */
+  async #renew(rejected, refusal) {
+    const cached = this.#usable();
+    if (cached !== undefined && cached !== rejected) return cached;
+    if (this.#flight !== undefined) return this.#flight;
+    const now = performance.now();
+    if (now < this.#pausedUntil) throw this.#failure ?? rejection(rejected, refusal);
+    const isFresh = this.#unproven?.credential === rejected && now < this.#unproven.until;
+    if (isFresh) throw this.#pause(rejection(rejected, refusal));
+    return this.#once(true);
+  }
+
+  /** Runs the helper, once for all who ask meanwhile. @param {boolean} refresh */
+  #once(refresh) {
+    this.#flight ??= this.#run(refresh).finally(() => {
+      this.#flight = undefined;
+    });
+    return this.#flight;
+  }
+
+  /** @param {boolean} refresh */
+  async #run(refresh) {
+    const context = this.#context === undefined ? [] : ["--context", this.#context];
+    try {
+      const stdout = await run(this.#exec, [...context, ...(refresh ? ["--refresh"] : [])], this.#timeout);
+      const credential = Credential.parse(stdout);
+      this.#cached = credential;
+      this.#unproven = refresh ? { credential, until: performance.now() + this.#retryPause } : undefined;
+      return credential;
+    } catch (error) {
+      if (refresh) this.#pause(/** @type {HelperError} */ (error), true);
+      throw error;
+    }
+  }
+
+  /** Begins a pause, unless there is one: it must end. @param {HelperError} error @param {boolean} [isFailure] */
+  #pause(error, isFailure = false) {
+    if (performance.now() >= this.#pausedUntil) {
+      this.#pausedUntil = performance.now() + this.#retryPause;
+      this.#failure = isFailure ? error : undefined;
+      this.#unproven = undefined;
+    }
+    return error;
+  }
+}
+
+/** Reads the body, whatever kind it is, so that it can be sent twice. @param {RequestInit} init */
+async function repeatable(init) {
+  const carrier = new Response(init.body ?? null);
+  const headers = new Headers(init.headers);
+  const type = carrier.headers.get("content-type");
+  if (type !== null && !headers.has("content-type")) headers.set("content-type", type);
+  const body = Buffer.from(await carrier.arrayBuffer());
+  return { method: init.method ?? "GET", headers, body, signal: init.signal ?? undefined };
+}
+
+/** Tells how a reply refuses the credential, if it does. @param {Response} reply @param {URL} place */
+function refusalOf({ status, ok, headers }, place) {
+  if (status === 401) return "the status 401";
+  const location = headers.get("location");
+  if (status >= 300 && status < 400 && location !== null) return `a redirect${destination(location, place)}`;
+  const type = (headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
+  if ((ok || status === 403) && type === "text/html") return `a page (text/html), status ${status}`;
+  return undefined;
+}
+
+/** @param {string} location @param {URL} place */
+function destination(location, place) {
+  try {
+    return ` to ${new URL(location, place).origin}`;
+  } catch {
+    return "";
+  }
+}
+
+/** @param {Credential} credential @param {string} refusal */
+function rejection({ endpoint, context }, refusal) {
+  const login = context === undefined ? "kfp-credential login" : `kfp-credential login --context ${context}`;
+  const hint = `run \`${login}\`, or check the endpoint`;
+  const message = `${endpoint} refused the credential with ${refusal}; ${hint}`;
+  return new HelperError("credential-rejected", message, { hint });
+}
