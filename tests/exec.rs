@@ -1,17 +1,11 @@
-//! The exec form: what Kubernetes clients run and read (KEP-541), with the real kubectl among them.
+//! The exec form: what Kubernetes clients run and read (KEP-541). `kubernetes.rs` has the real clients.
 
-mod peers;
 mod support;
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output as ProcessOutput, Stdio};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use peers::kubectl::{ApiServer, kubectl};
-use peers::needs;
-use support::BINARY;
 use support::front_door::{FrontDoor, Options, PASSWORD, USER};
 use support::http::Server;
 use support::kfp_api::{self, service_account_token};
@@ -308,58 +302,6 @@ fn a_failure_is_told_on_stderr_all_the_same() {
         .assert_error(3, "token-file-empty");
 }
 
-// ----------------------------------------------------------------------- kubectl
-
-#[test]
-fn kubectl_sends_the_token_of_the_file() {
-    let kubectl = needs!(kubectl());
-    let api = ApiServer::start();
-    let pod = Pod::new(&format!("    servers: [\"{}\"]\n", api.origin()));
-    let output = pod.kubectl(&kubectl, &api, "pod");
-    assert!(output.status.success(), "{output:?}");
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("v1.33.1"),
-        "{output:?}"
-    );
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    let expected = Some(format!("Bearer {}", pod.token));
-    // Google's kubectl asks for the version twice, to choose among its own.
-    let asked = api.authorizations();
-    assert!(
-        !asked.is_empty() && asked.iter().all(|one| *one == expected),
-        "{asked:?}"
-    );
-}
-
-#[test]
-fn kubectl_shows_our_words_where_a_context_gives_cookies() {
-    let kubectl = needs!(kubectl());
-    let api = ApiServer::start();
-    let pod = Pod::new("");
-    let output = pod.kubectl(&kubectl, &api, "cookies");
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{output:?}");
-    assert!(words.contains("error[format-not-available]"), "{words}");
-    assert!(words.contains("hint: "), "{words}");
-    assert!(api.authorizations().is_empty());
-}
-
-#[test]
-fn kubectl_shows_our_words_where_the_server_is_not_listed() {
-    let kubectl = needs!(kubectl());
-    let api = ApiServer::start();
-    let pod = Pod::new("");
-    let output = pod.kubectl(&kubectl, &api, "pod");
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{output:?}");
-    assert!(words.contains("error[exec-server-refused]"), "{words}");
-    assert!(
-        words.contains(&format!("servers: [\"{}\"]", api.origin())),
-        "{words}"
-    );
-    assert!(api.authorizations().is_empty());
-}
-
 // ----------------------------------------------------------------------- helpers
 
 /// Is a home with token files and contexts for them.
@@ -394,38 +336,6 @@ impl Pod {
     fn asked(&self, info: &str, more: &[&str]) -> Output {
         let args = [&["get"], more].concat();
         self.home.command(&args).env(EXEC_INFO, info).run()
-    }
-
-    /// Runs kubectl with what `config kubeconfig` prints for a context.
-    fn kubectl(&self, kubectl: &Path, api: &ApiServer, context: &str) -> ProcessOutput {
-        let users = self
-            .home
-            .run(&["config", "kubeconfig", "--context", context])
-            .assert_success()
-            .stdout;
-        let ca = self.home.file("api-ca.pem", api.ca_pem());
-        let kubeconfig = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: k\n\
-             clusters:\n- name: k\n  cluster:\n    server: {}\n    certificate-authority: {}\n\
-             contexts:\n- name: k\n  context: {{cluster: k, user: {context}}}\n{users}",
-            api.origin(),
-            ca.display()
-        );
-        let kubeconfig = self.home.file("kubeconfig", kubeconfig);
-        let output = Command::new(kubectl)
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .args(["get", "--raw", "/version"])
-            .env_clear()
-            .env("PATH", path_with_binary())
-            .env("HOME", self.home.home())
-            .current_dir(self.home.home())
-            .stdin(Stdio::null())
-            .output()
-            .expect("kubectl");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!stderr.contains(&self.token), "{stderr}");
-        output
     }
 }
 
@@ -470,14 +380,6 @@ fn assert_exec(output: &Output, version: &str, token: &str) {
             "status": {"token": token},
         })
     );
-}
-
-#[allow(clippy::disallowed_methods, reason = "kubectl finds us on PATH")]
-fn path_with_binary() -> OsString {
-    let folder = PathBuf::from(BINARY).parent().expect("a folder").to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
-    std::env::join_paths(folders.collect::<Vec<_>>()).expect("a PATH")
 }
 
 fn mode(path: &Path) -> u32 {

@@ -7,9 +7,10 @@
 use std::env;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::process;
 use super::{Found, Missing};
@@ -114,8 +115,99 @@ pub fn python_venv(name: &str, requirements: &str) -> Found<PathBuf> {
     Ok(python)
 }
 
+/// Is a folder that a package manager or a compiler fills: its name and the files that it starts with.
+pub struct FolderPeer {
+    pub name: &'static str,
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+/// Returns the folder, filled by `fill`, which gets the folder and the log.
+pub fn folder_peer(
+    peer: &FolderPeer,
+    fill: impl FnOnce(&Path, &Path) -> Found<()>,
+) -> Found<PathBuf> {
+    let texts: Vec<&str> = peer.files.iter().map(|(_, text)| *text).collect();
+    let folder = cache().join(format!("{}-{}", peer.name, key(&texts)));
+    let whole = folder.join("whole");
+    once(&whole, |log| {
+        fs::remove_dir_all(&folder).ok();
+        for (name, text) in peer.files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the cache");
+            fs::write(path, text).expect("a file of the cache");
+        }
+        fill(&folder, log)?;
+        File::create(&whole).expect("the mark of a whole folder");
+        Ok(())
+    })?;
+    Ok(folder)
+}
+
+/// Installs the packages of a folder's `package-lock.json`.
+pub fn npm(folder: &Path, log: &Path) -> Found<()> {
+    let mut npm = process::command(program("npm", "npm")?);
+    npm.current_dir(folder)
+        .args(["ci", "--omit=dev", "--ignore-scripts"])
+        .args(["--no-audit", "--no-fund"]);
+    run_step("npm ci", npm, log)
+}
+
+/// Builds a folder's Cargo package for development, from its `Cargo.lock`, and keeps nothing but its program.
+pub fn cargo(folder: &Path, log: &Path, program: &str) -> Found<()> {
+    let cargo = on_path("cargo").ok_or_else(|| Missing::new("cargo"))?;
+    let target = folder.join("target");
+    let mut build = process::command(cargo);
+    build
+        .current_dir(folder)
+        .args(["build", "--quiet", "--locked"])
+        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_INCREMENTAL", "0");
+    run_step("cargo build", build, log)?;
+    let made = target.join("debug").join(program);
+    fs::rename(made, folder.join(program)).expect("the program that cargo has built");
+    fs::remove_dir_all(target).expect("what it was built from");
+    Ok(())
+}
+
+/// Runs Maven in a folder, on a local repository of the cache's own: one at a time, as Maven does not see to that.
+pub fn maven(folder: &Path, log: &Path, goals: &[&str]) -> Found<()> {
+    let mvn = program("mvn", "maven")?;
+    let repository = cache().join("maven-repository");
+    let lock = File::create(repository.with_extension("lock")).expect("a lock file");
+    lock.lock().expect("the lock of Maven's repository");
+    let mut command = process::command(mvn);
+    command
+        .current_dir(folder)
+        .args(["--batch-mode", "--quiet"])
+        .arg(format!("-Dmaven.repo.local={}", repository.display()))
+        .args(goals);
+    run_step("mvn", command, log)
+}
+
+/// Returns a folder of these packages as files, for a pip that is to ask no index.
+pub fn python_packages(name: &str, requirements: &str) -> Found<PathBuf> {
+    let base = python()?;
+    let key = key(&[requirements, &base.to_string_lossy()]);
+    let folder = cache().join(format!("{name}-{key}"));
+    let whole = folder.join("whole");
+    once(&whole, |log| {
+        fs::create_dir_all(&folder).expect("a folder of packages");
+        let list = folder.join("requirements.txt");
+        fs::write(&list, requirements).expect("requirements.txt");
+        let mut pip = process::command(&base);
+        pip.args(["-m", "pip", "download", "--no-deps", "--quiet", "-r"])
+            .arg(&list)
+            .arg("--dest")
+            .arg(&folder);
+        run_step(&format!("pip download of {name}"), pip, log)?;
+        File::create(&whole).expect("the mark of a whole folder");
+        Ok(())
+    })?;
+    Ok(folder)
+}
+
 /// Finds a Python that the pinned packages are known to work with.
-fn python() -> Found<PathBuf> {
+pub(super) fn python() -> Found<PathBuf> {
     let new_enough = |python: &PathBuf| {
         let check = "import sys; sys.exit(sys.version_info < (3, 11))";
         let tried = Command::new(python).args(["-c", check]).output();
@@ -129,7 +221,7 @@ fn python() -> Found<PathBuf> {
 }
 
 /// Makes `product` unless it is there; one process at a time.
-fn once(product: &Path, make: impl FnOnce(&Path) -> Found<()>) -> Found<()> {
+pub(super) fn once(product: &Path, make: impl FnOnce(&Path) -> Found<()>) -> Found<()> {
     if product.exists() {
         return Ok(());
     }
@@ -144,10 +236,15 @@ fn once(product: &Path, make: impl FnOnce(&Path) -> Found<()>) -> Found<()> {
     }
     let log = folder.join(format!("{name}.log"));
     fs::write(&log, "").expect("a build log");
-    make(&log)
+    let start = Instant::now();
+    make(&log)?;
+    let seconds = start.elapsed().as_secs();
+    // Not eprintln!, which the test harness would swallow.
+    writeln!(io::stderr(), "made {name} in {seconds} s").ok();
+    Ok(())
 }
 
-fn run_step(name: &str, command: Command, log: &Path) -> Found<()> {
+pub(super) fn run_step(name: &str, command: Command, log: &Path) -> Found<()> {
     let outcome = match process::run(name, command, log, BUILD_DEADLINE) {
         Ok(status) if status.success() => return Ok(()),
         Ok(status) => status.to_string(),
@@ -160,7 +257,7 @@ fn run_step(name: &str, command: Command, log: &Path) -> Found<()> {
 }
 
 /// Names a build by its inputs; a toolchain that hashes in another way only builds again.
-fn key(inputs: &[&str]) -> String {
+pub(super) fn key(inputs: &[&str]) -> String {
     let mut hasher = DefaultHasher::new();
     inputs.hash(&mut hasher);
     format!("{:016x}", hasher.finish())

@@ -9,12 +9,12 @@ use super::Found;
 use super::install::{self, GoPeer};
 use crate::support::http::{Request, Response, Server, TestCa};
 
-const PEER: GoPeer = GoPeer {
-    name: "kubectl-1.33.1",
-    package: "k8s.io/kubernetes/cmd/kubectl",
+const NEWEST: GoPeer = GoPeer {
+    name: "kubectl-0.37.2",
+    package: ".",
     go_mod: include_str!("kubectl/go.mod"),
     go_sum: include_str!("kubectl/go.sum"),
-    main: None,
+    main: Some(include_str!("kubectl/main.go")),
 };
 
 /// Is the oldest one whose exec plugins speak `client.authentication.k8s.io/v1` as we do.
@@ -24,8 +24,13 @@ const MINOR: u32 = 24;
 pub fn kubectl() -> Found<PathBuf> {
     match install::on_path("kubectl") {
         Some(program) if minor_version(&program).is_some_and(|minor| minor >= MINOR) => Ok(program),
-        _ => install::go_peer(&PEER),
+        _ => newest(),
     }
+}
+
+/// Returns the kubectl of Kubernetes 1.37, whatever the system has.
+pub fn newest() -> Found<PathBuf> {
+    install::go_peer(&NEWEST)
 }
 
 fn minor_version(program: &PathBuf) -> Option<u32> {

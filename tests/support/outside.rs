@@ -1,0 +1,25 @@
+//! Programs that are not ours and run ours, as users' programs do: in a home, with the binary on `PATH`.
+#![allow(dead_code, unreachable_pub)]
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::BINARY;
+use super::sandbox::Sandbox;
+
+/// Gives a program its surroundings and nothing else of this machine's. Its stdin is a file, which is not for us.
+#[allow(clippy::disallowed_methods, reason = "it finds us on PATH")]
+pub fn surround(program: &mut Command, home: &Sandbox) {
+    let folder = PathBuf::from(BINARY).parent().expect("a folder").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders.collect::<Vec<_>>()).expect("a PATH");
+    let stdin = home.file("stdin", "not for the helper\n");
+    program
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", home.home())
+        .current_dir(home.home())
+        .stdin(File::open(stdin).expect("the program's stdin"));
+}
