@@ -26,7 +26,7 @@ pub(super) struct GetOptions {
     #[arg(short, long, value_name = "FORM")]
     output: Option<Format>,
     /// Leave the stored credential aside and get a new one, as after a 401
-    #[arg(long)]
+    #[arg(long, overrides_with = "refresh")]
     refresh: bool,
     /// Get a new credential when the stored one lives for less than this, e.g. 10m
     #[arg(long, value_name = "DURATION")]

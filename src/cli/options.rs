@@ -17,7 +17,8 @@ pub struct CommonOptions {
     #[arg(long, value_name = "FILE", global = true, display_order = 900)]
     pub config: Option<PathBuf>,
     /// Context to use, by its name in the configuration file [default: its current-context]
-    #[arg(long, value_name = "NAME", global = true, display_order = 901)]
+    // A client adds its own after those of the exec configuration (protocol/README.md): the last one counts.
+    #[arg(long, value_name = "NAME", global = true, display_order = 901, overrides_with = "context")]
     pub context: Option<String>,
     /// Say on stderr what is done and why; never a secret
     #[arg(short, long, global = true, display_order = 902)]

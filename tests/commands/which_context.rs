@@ -21,6 +21,11 @@ fn a_named_context_is_taken_whole() {
         ),
         "current https://kf.example.com/pipeline ns-current"
     );
+    // A client appends its own to the arguments of the exec configuration.
+    assert_eq!(
+        context_of(&home, &["--context", "current", "--context", "other"], &[]),
+        "other https://other.example.com/pipeline ns-other"
+    );
     // Another context's endpoint in the SDK's variable changes nothing.
     assert_eq!(
         context_of(

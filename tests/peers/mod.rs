@@ -11,13 +11,16 @@
 #![allow(clippy::disallowed_methods)] // reads CI, PATH and the cache folder's variables
 
 pub mod apache;
+pub mod clients;
 pub mod curl;
 pub mod dex;
 pub mod front_door;
 pub mod google_oauth2;
 pub mod install;
 pub mod keyring;
+pub mod kube_apiserver;
 pub mod kubectl;
+pub mod kubernetes_clients;
 pub mod oauth2_proxy;
 pub mod oidc_provider;
 pub mod ports;

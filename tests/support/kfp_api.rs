@@ -1,9 +1,11 @@
 //! Stand-ins of what answers behind a Kubeflow gateway: the dashboard, KFP's UI and its API.
 //!
 //! Only what a client of the API meets is here: the health answers, a list of experiments in the
-//! shape of v2beta1 (the kfp SDK parses it), and HTML with status 200 for every other path, which
-//! is what makes a wrong endpoint so hard to notice in a real cluster.
+//! shapes of v1beta1 and v2beta1 (the kfp SDKs parse it), runs and uploads, and HTML with status 200
+//! for every other path, which is what makes a wrong endpoint so hard to notice in a real cluster.
 #![allow(dead_code, unreachable_pub)]
+
+mod runs;
 
 use serde_json::{Value, json};
 
@@ -104,9 +106,9 @@ fn api(request: &Request, path: &str, health: &Value) -> Option<Response> {
         ("GET", "experiments") => list_experiments(request),
         ("GET", other) => match other.strip_prefix("experiments/") {
             Some(id) => one_experiment(id),
-            None => not_found(),
+            None => runs::answer(request, version, other).unwrap_or_else(not_found),
         },
-        _ => not_found(),
+        (_, other) => runs::answer(request, version, other).unwrap_or_else(not_found),
     };
     Some(answer)
 }
@@ -136,12 +138,20 @@ fn ui_health(multi_user: bool) -> Value {
 
 fn list_experiments(request: &Request) -> Response {
     let namespace = request.query("namespace").unwrap_or_default();
-    let experiments = experiments(&namespace);
+    let named = named_by_filter(request);
+    let mut experiments = experiments(&namespace);
+    experiments.retain(|one| named.as_ref().is_none_or(|name| one["name"] == *name));
     let total = experiments.len();
     Response::json(
         200,
         json!({"experiments": experiments, "total_size": total}).to_string(),
     )
+}
+
+/// Returns the name that the filter asks for, in the form that the kfp SDKs give it.
+fn named_by_filter(request: &Request) -> Option<Value> {
+    let filter: Value = serde_json::from_str(&request.query("filter")?).ok()?;
+    filter.pointer("/predicates/0/stringValue").cloned()
 }
 
 fn one_experiment(id: &str) -> Response {
@@ -154,8 +164,11 @@ fn one_experiment(id: &str) -> Response {
 fn experiments(namespace: &str) -> Vec<Value> {
     let names = [("Default", "6a3c"), ("taxi fares", "b41d")];
     let experiment = |(name, start): (&str, &str)| {
+        let id = format!("{start}0c52-9f1e-4c52-8d0e-5f6b1c2d3e4f");
         json!({
-            "experiment_id": format!("{start}0c52-9f1e-4c52-8d0e-5f6b1c2d3e4f"),
+            "id": id, // v1beta1 has these two names
+            "name": name,
+            "experiment_id": id,
             "display_name": name,
             "description": "made up",
             "created_at": "2026-11-02T09:30:00Z",

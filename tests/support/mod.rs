@@ -3,9 +3,11 @@
 //! the same parts.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod contract;
 pub mod front_door;
 pub mod http;
 pub mod kfp_api;
+pub mod outside;
 pub mod sandbox;
 #[cfg(unix)]
 pub mod terminal;
