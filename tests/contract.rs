@@ -188,6 +188,29 @@ fn the_specification_says_when_a_client_makes_each_of_its_slugs() {
 }
 
 #[test]
+fn the_exec_configuration_that_is_printed_and_written_follows_its_schema() {
+    let schema = closed(read_json("protocol/exec.schema.json"));
+    let sandbox = Sandbox::new();
+    sandbox.config("apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n- name: team-a\n");
+    let args = ["config", "exec", "--context", "team-a"];
+    let printed = sandbox.run(&args).assert_success().json();
+    assert_valid(&schema, &printed, "printed");
+    let args = [args.as_slice(), &["--kfp-sdk"]].concat();
+    drop(sandbox.run(&args).assert_success());
+    let written = sandbox.home().join(".config/kfp/context.json");
+    let written = std::fs::read_to_string(written).unwrap();
+    let written: Value = serde_json::from_str(&written).unwrap();
+    assert_valid(&schema, &written, "written");
+    for configuration in [printed, written] {
+        assert_eq!(
+            configuration["exec"]["args"],
+            json!(["get", "--context", "team-a"])
+        );
+        assert!(configuration["exec"]["installHint"].is_string());
+    }
+}
+
+#[test]
 fn every_configuration_of_the_readme_is_accepted_by_schema_and_program() {
     let schema = compiled(&read_json("protocol/config.schema.json"));
     let blocks = fenced(&read("README.md"), "yaml");
