@@ -125,7 +125,7 @@ fn keyring(home: &Home, rounds: usize) -> Result<()> {
     get.run(&environment)?; // logs in and stores
     let title = "A credential in the keyring";
     let group = Group::race(title, [lookup, get], &environment, rounds)?;
-    group.compare(1, 0, None);
+    group.compare(1, 0, Some(Target::at_most(0.4, Cost::Wall)));
     Ok(())
 }
 

@@ -123,11 +123,11 @@ impl Credential {
     ) -> Self {
         let issued_at = to_the_second(issued_at);
         let configured = session_lifetime.map(|life| KnownEnd {
-            at: issued_at + life.min(LONGEST_LIFE),
+            at: moved(issued_at, life.min(LONGEST_LIFE)),
             source: ExpirySource::Configured,
         });
         let assumed = KnownEnd {
-            at: issued_at + ASSUMED_LIFE,
+            at: moved(issued_at, ASSUMED_LIFE),
             source: ExpirySource::Assumed,
         };
         let end = known
@@ -135,7 +135,7 @@ impl Credential {
             .chain(configured)
             .min_by_key(|end| end.at)
             .unwrap_or(assumed);
-        let expires_at = to_the_second(end.at.min(issued_at + LONGEST_LIFE));
+        let expires_at = to_the_second(end.at.min(moved(issued_at, LONGEST_LIFE)));
         let margin = TimeDelta::seconds(((expires_at - issued_at).num_seconds() / 20).clamp(0, 60));
         Self {
             material,
@@ -185,6 +185,16 @@ impl Cookie {
             .collect();
         Secret::new(pairs.join("; "))
     }
+}
+
+/// Moves a time; beyond what the calendar holds, to its end.
+pub fn moved(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    let end = if by < TimeDelta::zero() {
+        DateTime::<Utc>::MIN_UTC
+    } else {
+        DateTime::<Utc>::MAX_UTC
+    };
+    time.checked_add_signed(by).unwrap_or(end)
 }
 
 /// Drops the fraction of a second: the wire carries whole seconds.
@@ -267,5 +277,74 @@ mod tests {
             credential(None, Some(i64::MAX / 1000)).expires_at,
             at(400 * 86_400)
         );
+    }
+
+    /// Times from one end of the calendar to the other.
+    fn times() -> Vec<DateTime<Utc>> {
+        let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+        let near = [-86_400 * 401, -3601, -60, -1, 0, 1, 19, 20, 21, 59, 60, 61];
+        let far = [1199, 1200, 1201, 3600, 86_400, 86_400 * 400, 86_400 * 401];
+        let mut times = vec![first, first + TimeDelta::nanoseconds(1), at(-1_800_000_000)];
+        times.extend(near.into_iter().chain(far).map(at));
+        times.extend([
+            at(i64::from(u32::MAX)),
+            last - TimeDelta::nanoseconds(1),
+            last,
+        ]);
+        times
+    }
+
+    fn lives() -> Vec<Option<TimeDelta>> {
+        let known = [TimeDelta::MIN, TimeDelta::zero(), TimeDelta::seconds(1)];
+        let long = [TimeDelta::hours(1), LONGEST_LIFE, TimeDelta::MAX];
+        let known = known.into_iter().chain(long).map(Some);
+        known.chain([None]).collect()
+    }
+
+    #[test]
+    fn no_end_overflows_wraps_or_outlives_what_bounds_it() {
+        for issued in times() {
+            for end in times().into_iter().map(Some).chain([None]) {
+                for life in lives() {
+                    let known = end.map(|at| KnownEnd {
+                        at,
+                        source: ExpirySource::Jwt,
+                    });
+                    let made = Credential::new(Material::None, None, issued, known, life);
+                    let what = format!("{issued:?} {end:?} {life:?}: {made:?}");
+                    let longest = moved(issued, LONGEST_LIFE);
+                    assert!(made.expires_at <= longest, "{what}");
+                    assert!(end.is_none_or(|end| made.expires_at <= end), "{what}");
+                    let bound = life.map(|life| moved(issued, life));
+                    assert!(bound.is_none_or(|bound| made.expires_at <= bound), "{what}");
+                    assert!(made.told_end <= made.expires_at, "{what}");
+                    let margin = made.expires_at - made.told_end;
+                    assert!(margin <= TimeDelta::minutes(1), "{what}");
+                    assert!(
+                        made.told_end >= made.issued_at.min(made.expires_at),
+                        "{what}"
+                    );
+                    for now in times() {
+                        let told = made.told_end_at(now);
+                        assert!(!made.is_live(now) || told > now, "{now:?} {what}");
+                        assert!(told <= made.expires_at, "{now:?} {what}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_end_never_makes_an_earlier_one() {
+        for issued in times() {
+            let mut last = None;
+            for at in times() {
+                let source = ExpirySource::Expires;
+                let known = Some(KnownEnd { at, source });
+                let made = Credential::new(Material::None, None, issued, known, None);
+                assert!(last <= Some(made.expires_at), "{issued:?} {at:?}");
+                last = Some(made.expires_at);
+            }
+        }
     }
 }

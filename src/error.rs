@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The contract's table of errors, as published.
 pub const ERRORS_JSON: &str = include_str!("../protocol/errors.json");
@@ -15,9 +15,9 @@ pub const ERRORS_JSON: &str = include_str!("../protocol/errors.json");
 macro_rules! slugs {
     ($($variant:ident = $name:literal,)+) => {
         /// Names a kind of failure; `protocol/errors.json` tells what each means.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[expect(missing_docs, reason = "protocol/errors.json documents each")]
-        pub enum Slug { $($variant,)+ }
+        pub enum Slug { $(#[serde(rename = $name)] $variant,)+ }
 
         impl Slug {
             /// Every slug, in the table's order.
@@ -130,10 +130,10 @@ impl Slug {
 }
 
 /// A failure on its way to the person or program that must act on it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Error(Box<Details>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Details {
     slug: Slug,
     message: String,
@@ -188,6 +188,15 @@ impl Error {
         self
     }
 
+    /// Adds what to do next beside what is hinted already, be it the slug's general hint.
+    #[must_use]
+    pub fn further_hint(mut self, hint: impl Into<String>) -> Self {
+        if self.0.hints.is_empty() {
+            self.0.hints.push(self.0.slug.row().hint);
+        }
+        self.hint(hint)
+    }
+
     /// Changes the message, the causes and the hints.
     #[must_use]
     pub fn with_each_text(mut self, change: impl Fn(String) -> String) -> Self {
@@ -202,6 +211,11 @@ impl Error {
     /// Tells the kind of failure.
     pub fn slug(&self) -> Slug {
         self.0.slug
+    }
+
+    /// Tells whether a server was reached and refused: the same again would be refused again.
+    pub fn is_refusal(&self) -> bool {
+        self.exit_code() == 5
     }
 
     /// Gives what failed, without causes and hints.

@@ -1,7 +1,13 @@
 //! The story of `get`: from a context to a credential that is good for a while.
 //!
-//! Load from the store; good beyond the leeway? answer. Else take the lock of this key and load again: whatever its
-//! owner has just saved is answered. Else log in, prove, save, answer. A store that fails never changes the result.
+//! Load from the store; good beyond the leeway, and not in doubt? answer. Else take the lock of this key and load again:
+//! whatever its owner has just saved is answered. Else renew: log in, unless that was just refused, prove, save, answer.
+//! A store that fails never changes the result, and a credential that still lives is answered where renewing fails.
+
+mod refusal;
+mod rerun;
+
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,11 +19,15 @@ use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::guard;
+use crate::method::check::{Verdict, check};
+use crate::method::dex::Person;
 use crate::method::{self, Means};
 use crate::person::{Asking, Caller};
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::store::{Entry, Identity, Key, Lock, Store};
+use refusal::Refusal;
+use rerun::Reruns;
 
 /// What the caller wishes of the credential.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +38,8 @@ pub struct Wish {
     pub least_life: Option<TimeDelta>,
     /// Whether a person at the terminal may be asked.
     pub interactive: bool,
+    /// Whether the caller is a Kubernetes client, which cannot say that the last answer was refused.
+    pub exec_form: bool,
 }
 
 /// Gives a credential for the context, stored or new.
@@ -44,28 +56,10 @@ pub fn credential(
             file.path.display()
         ));
         let fresh = method::log_in(context, &Means::of_nobody(run, extra_headers))?;
-        return Ok(fresh.into_entry(&key));
+        return Ok(fresh.entry(&key));
     }
     let store = Store::new(context.store, run.environment, run.trace, wish.interactive);
-    let stored = store.load(&key);
-    if let Some(entry) = stored.as_ref().filter(|_| !wish.refresh)
-        && is_good(&entry.credential, wish.least_life, (run.now)())
-    {
-        run.trace
-            .say(format_args!("answered from the store: {}", key.text()));
-        return Ok(entry.clone());
-    }
-
-    guard::interrupts();
-    let _lock = Lock::acquire(run.environment, &key, context.deadlines.lock, run.trace)?;
-    let newest = store.load(&key);
-    let saved_meanwhile = newest.as_ref().filter(|_| newest != stored);
-    if let Some(entry) = saved_meanwhile.filter(|entry| entry.credential.is_live((run.now)())) {
-        run.trace
-            .say("answered with what another process has just saved");
-        return Ok(entry.clone());
-    }
-    let renewing = Renewing {
+    let getting = Getting {
         run,
         context,
         extra_headers,
@@ -73,21 +67,17 @@ pub fn credential(
         store: &store,
         key: &key,
     };
-    match (renewing.renewed(), newest) {
-        (Ok(entry), _) => Ok(entry),
-        (Err(error), Some(entry)) if !wish.refresh && entry.credential.is_live((run.now)()) => {
-            let why = error.one_line();
-            run.trace.say(format_args!(
-                "renewing failed, the stored one still lives: {why}"
-            ));
-            Ok(entry)
-        }
-        (Err(error), _) => Err(error),
+    if !wish.exec_form {
+        return getting.entry(false);
     }
+    let reruns = Reruns::of(run, &key);
+    let entry = getting.entry(reruns.puts_in_doubt())?;
+    reruns.answering();
+    Ok(entry)
 }
 
-/// Getting a new credential, under the lock.
-struct Renewing<'a> {
+/// One `get` for what is logged in to.
+struct Getting<'a> {
     run: Run<'a>,
     context: &'a Context,
     extra_headers: &'a [(String, Secret)],
@@ -96,8 +86,76 @@ struct Renewing<'a> {
     key: &'a Key,
 }
 
-impl Renewing<'_> {
-    fn renewed(&self) -> Result<Entry> {
+impl Getting<'_> {
+    /// Answers from the store or renews; one that is `in_doubt` is checked first.
+    fn entry(&self, in_doubt: bool) -> Result<Entry> {
+        let stored = self.store.load(self.key)?;
+        let good = stored
+            .as_ref()
+            .filter(|entry| !self.wish.refresh && self.is_good(entry));
+        let is_dead = match good {
+            None => false,
+            Some(entry) if in_doubt => match self.checked(entry) {
+                Some(entry) => return Ok(entry),
+                None => true,
+            },
+            Some(entry) => {
+                self.say(format_args!("answered from the store: {}", self.key.text()));
+                return Ok(entry.clone());
+            }
+        };
+        self.renewed_alone(stored.as_ref(), self.wish.refresh || is_dead)
+    }
+
+    /// Renews it under the lock; what was stored is `distrusted` where the caller or the endpoint refuses it.
+    fn renewed_alone(&self, stored: Option<&Entry>, distrusted: bool) -> Result<Entry> {
+        guard::interrupts();
+        let old = stored.filter(|entry| !distrusted && self.is_live(entry));
+        // Whoever holds the lock renews it for all: the old one does meanwhile, unless more was asked for.
+        let patience = if old.is_some() && self.wish.least_life.is_none() {
+            Duration::ZERO
+        } else {
+            self.context.deadlines.lock
+        };
+        let locked = Lock::acquire(self.run.environment, self.key, patience, self.run.trace);
+        let _lock = match (locked, old) {
+            (Ok(lock), _) => lock,
+            (Err(error), Some(old)) => return Ok(self.old_one(old, &error)),
+            (Err(error), None) => return Err(error),
+        };
+        let newest = self.store.load(self.key)?;
+        let saved_meanwhile = newest.as_ref().filter(|newest| Some(*newest) != stored);
+        if let Some(entry) = saved_meanwhile.filter(|entry| self.is_live(entry)) {
+            self.say("answered with what another process has just saved");
+            return Ok(entry.clone());
+        }
+
+        let mut old = newest.filter(|entry| !distrusted && self.is_live(entry));
+        if let Some(session) = &old
+            && matches!(session.credential.material, Material::Cookies(_))
+        {
+            // The endpoint may give a session that ends soon a new end without any login.
+            match self.check(session) {
+                Ok(Verdict::SetAnew(anew)) => {
+                    let anew = self.kept_anew(session, *anew);
+                    if self.is_good(&anew) {
+                        return Ok(anew);
+                    }
+                    old = Some(anew);
+                }
+                Ok(Verdict::Refused) => old = None,
+                Ok(Verdict::Taken | Verdict::Unknown(_)) => {}
+                Err(error) => return Ok(self.old_one(session, &error)),
+            }
+        }
+        match (self.logged_in(), old) {
+            (Err(error), Some(old)) if self.is_live(&old) => Ok(self.old_one(&old, &error)),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Logs in by the method, unless that was refused a moment ago.
+    fn logged_in(&self) -> Result<Entry> {
         let asking = if self.wish.interactive {
             Asking::WhatIsMissing
         } else {
@@ -107,28 +165,95 @@ impl Renewing<'_> {
             let key = password_key(self.context);
             Caller::new(self.run, self.context, dex, self.store, key, asking, None)
         });
+        let refusal = Refusal::of(self.run, self.key);
+        if self.wish.refresh || self.wish.interactive {
+            refusal.forget();
+        } else if let Some(error) = refusal.standing(|| caller.as_ref()?.account()) {
+            return Err(error.further_hint("`get --refresh` and `login` try at once"));
+        }
         let grants = Grants::of(self.run, self.context, self.store);
         let means = Means {
             run: self.run,
             extra_headers: self.extra_headers,
-            person: caller
-                .as_ref()
-                .map(|caller| caller as &dyn method::dex::Person),
+            person: caller.as_ref().map(|caller| caller as &dyn Person),
             grants: Some(&grants),
         };
-        let entry = method::log_in(self.context, &means)?.into_entry(self.key);
+        match method::log_in(self.context, &means) {
+            Ok(fresh) => {
+                let entry = fresh.entry(self.key);
+                self.save(&entry);
+                refusal.forget();
+                Ok(entry)
+            }
+            Err(error) => {
+                let used = caller.as_ref().and_then(Caller::used);
+                if let Some((username, password)) = used.filter(|_| error.is_refusal()) {
+                    refusal.remember(&error, &username, &password);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks the endpoint about a credential in doubt, and gives what is good; `None` where it is refused. One that
+    /// cannot be checked is answered.
+    fn checked(&self, entry: &Entry) -> Option<Entry> {
+        let (outcome, is_refused) = match self.check(entry) {
+            Ok(Verdict::SetAnew(anew)) => return Some(self.kept_anew(entry, *anew)),
+            Ok(Verdict::Taken) => ("it is still taken".to_owned(), false),
+            Ok(Verdict::Refused) => ("it is taken no more".to_owned(), true),
+            Ok(Verdict::Unknown(why)) => (why, false),
+            Err(error) => (error.one_line(), false),
+        };
+        self.say(format_args!(
+            "the same client asks again, so the credential was checked: {outcome}"
+        ));
+        (!is_refused).then(|| entry.clone())
+    }
+
+    fn check(&self, entry: &Entry) -> Result<Verdict> {
+        check(self.run, self.context, self.extra_headers, entry)
+    }
+
+    /// Keeps at once what the endpoint has set: the session before it may be dead.
+    fn kept_anew(&self, session: &Entry, credential: Credential) -> Entry {
+        let mut entry = session.clone();
+        entry.credential = credential;
         self.save(&entry);
-        Ok(entry)
+        entry
+    }
+
+    fn old_one(&self, old: &Entry, error: &Error) -> Entry {
+        let why = error.one_line();
+        self.say(format_args!(
+            "renewing failed, the stored one still lives: {why}"
+        ));
+        old.clone()
     }
 
     fn save(&self, entry: &Entry) {
         if let Err(error) = self.store.save(self.key, entry) {
             let why = error.one_line();
-            self.run
-                .trace
-                .say(format_args!("the credential was not stored: {why}"));
+            self.say(format_args!("the credential was not stored: {why}"));
         }
     }
+
+    fn is_good(&self, entry: &Entry) -> bool {
+        is_good(&entry.credential, self.wish.least_life, (self.run.now)())
+    }
+
+    fn is_live(&self, entry: &Entry) -> bool {
+        entry.credential.is_live((self.run.now)())
+    }
+
+    fn say(&self, words: impl std::fmt::Display) {
+        self.run.trace.say(words);
+    }
+}
+
+/// Forgets that the last login for a key was refused.
+pub fn forget_refusal(run: Run<'_>, key: &Key) {
+    Refusal::of(run, key).forget();
 }
 
 /// Tells whether a stored credential is good beyond its leeway: min(6 min, a fifth of its life), as some clients run us
@@ -143,7 +268,7 @@ fn is_good(credential: &Credential, least_life: Option<TimeDelta>, now: DateTime
         (credential.lifetime() / 5).min(TimeDelta::minutes(6))
     };
     let needed = leeway.max(least_life.unwrap_or(TimeDelta::zero()));
-    credential.is_live(now) && now + needed < credential.expires_at
+    credential.is_live(now) && credential.expires_at - now > needed
 }
 
 /// Names what the store keeps for this context.
@@ -254,5 +379,26 @@ mod tests {
         assert_eq!(good_until(&cookies, 3600, Some(1200)), 2400);
         assert_eq!(good_until(&cookies, 600, Some(60)), 540);
         assert_eq!(good_until(&cookies, 600, Some(6000)), 0);
+    }
+
+    #[test]
+    fn what_is_good_was_good_before_and_no_time_overflows() {
+        let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+        let times = [first, at(-1), at(0), at(1), at(3240), at(3600), last];
+        let lives = [TimeDelta::MIN, TimeDelta::zero(), TimeDelta::MAX];
+        for (issued, end) in times
+            .iter()
+            .flat_map(|one| times.map(|other| (*one, other)))
+        {
+            let end = KnownEnd {
+                at: end,
+                source: ExpirySource::Jwt,
+            };
+            let credential = Credential::new(Material::None, None, issued, Some(end), None);
+            for life in lives.into_iter().map(Some).chain([None]) {
+                let good = times.map(|now| is_good(&credential, life, now));
+                assert!(good.is_sorted_by(|one, next| one >= next), "{credential:?}");
+            }
+        }
     }
 }

@@ -40,7 +40,7 @@ impl<'a> Grants<'a> {
         if let Some(grant) = &self.given {
             return Ok(Some(grant.clone()));
         }
-        if let Some(stored) = self.store.load_grant(&key(iap, client_id)) {
+        if let Some(stored) = self.stored(iap) {
             return Ok(Some(stored.grant));
         }
         // The SDK's file knows no accounts: it serves a context that asks for none.
@@ -57,6 +57,23 @@ impl<'a> Grants<'a> {
                 .say(format_args!("taking the login of {}", path.display()));
         }
         Ok(grant)
+    }
+
+    /// Gives what the store keeps, and leaves the SDK's file aside.
+    pub fn stored(&self, iap: &Iap) -> Option<StoredGrant> {
+        self.store.load_grant(&key(iap, iap.client_id.as_deref()?))
+    }
+
+    /// Takes note that others live on a copy of what the store keeps: a logout here is not to end theirs.
+    pub fn mark_shared(&self, iap: &Iap) -> Result<()> {
+        match (self.stored(iap), &iap.client_id) {
+            (Some(mut stored), Some(client_id)) => {
+                stored.shared = true;
+                let key = key(iap, client_id);
+                self.store.save_grant(&key, &stored).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps what renews the logins at an IAP client, and tells where.

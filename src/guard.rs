@@ -1,7 +1,15 @@
 //! The two ends that no function returns from, a panic and Ctrl-C: both leave stdout empty and say what happened.
 
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
 use crate::error::{Error, Slug};
 use crate::terminal;
+
+/// Held while something happens that must not be broken off.
+static UNDISTURBED: Mutex<()> = Mutex::new(());
+/// How long a signal waits for that.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Makes a panic an ordinary error: exit code 1, no payload, which might hold a secret.
 #[expect(
@@ -25,10 +33,27 @@ pub fn panics() {
 pub fn interrupts() {
     // A second handler is refused, and the first one serves.
     ctrlc::set_handler(|| {
+        wait_for_undisturbed();
         terminal::give_back();
         let error = Error::new(Slug::Interrupted, "interrupted");
         error.report(&mut std::io::stderr());
         std::process::exit(i32::from(error.exit_code()));
     })
     .ok();
+}
+
+/// Keeps signals waiting a little until the value is dropped: a new refresh token is not lost between its arrival and
+/// its store.
+pub fn undisturbed() -> MutexGuard<'static, ()> {
+    UNDISTURBED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait_for_undisturbed() {
+    let start = Instant::now();
+    while matches!(UNDISTURBED.try_lock(), Err(TryLockError::WouldBlock)) {
+        if start.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod client;
+mod clock;
 mod failure;
 mod jar;
 mod words;
@@ -30,6 +31,7 @@ use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
 use crate::trace::Trace;
 use client::Clients;
+pub use clock::ServerClock;
 use jar::Jar;
 pub use words::{fit_to_show, fit_to_show_without};
 
@@ -54,6 +56,7 @@ pub struct Http<'a> {
     until: Cell<Instant>,
     hops: Cell<u32>,
     jar: RefCell<Jar>,
+    clock: ServerClock,
     secrets: RefCell<Vec<Secret>>,
     trace: &'a Trace,
 }
@@ -88,6 +91,7 @@ impl<'a> Http<'a> {
             until: Cell::new(Instant::now() + context.deadlines.login),
             hops: Cell::new(0),
             jar: RefCell::default(),
+            clock: ServerClock::default(),
             secrets: RefCell::new(
                 extra_headers
                     .iter()
@@ -144,6 +148,14 @@ impl<'a> Http<'a> {
         Ok(page)
     }
 
+    /// Posts nothing but given headers, in place of the walk's cookies; follows nothing.
+    pub fn post_with(&self, url: &Url, headers: &[(String, Secret)]) -> Result<Page> {
+        let headers = header_map(headers)?;
+        self.send_with("POST", url, Some(headers), |client, address| {
+            client.post(address).header(ACCEPT, JSON)
+        })
+    }
+
     /// Follows redirects from `page` until an answer is none; `visit` sees each URL and the number of its request
     /// before it is asked, and may refuse it.
     pub fn follow(
@@ -179,6 +191,19 @@ impl<'a> Http<'a> {
     /// Gives the cookies for `url` that were set by request number `since` or later, with their earliest end.
     pub fn session_cookies(&self, url: &Url, since: u32) -> (Vec<Cookie>, Option<KnownEnd>) {
         self.jar.borrow().session(url, since)
+    }
+
+    /// Brings a stored session's cookies along, as if the endpoint had set them before the first request.
+    pub fn bring_cookies(&self, cookies: &[Cookie]) {
+        let mut jar = self.jar.borrow_mut();
+        for cookie in cookies {
+            jar.bring(self.endpoint.url(), cookie, Utc::now());
+        }
+    }
+
+    /// Gives the endpoint's clock.
+    pub fn clock(&self) -> &ServerClock {
+        &self.clock
     }
 
     /// Starts the login's time anew: a person who was asked may have taken a while.
@@ -272,9 +297,11 @@ impl<'a> Http<'a> {
                 None => request,
             },
         };
+        let asked = Utc::now();
         let answer = request
             .send()
             .map_err(|error| failure::explained(error, url, left, self.deadlines))?;
+        let heard = Utc::now();
 
         let page = Page {
             url: url.clone(),
@@ -285,9 +312,15 @@ impl<'a> Http<'a> {
             text: String::new(),
         };
         self.say(format_args!("{method} {}: {}", shown(url), page.summary()));
+        // Another server of the walk, such as an identity provider's, has a clock of its own.
+        let clock = ServerClock::default();
+        clock.hear(&page.headers, asked, heard);
         self.jar
             .borrow_mut()
-            .store(url, &page.headers, hop, Utc::now());
+            .store(url, &page.headers, hop, heard, &clock);
+        if self.endpoint.origin().is_or_upgrades_to(&Origin::of(url)) {
+            self.clock.hear(&page.headers, asked, heard);
+        }
         if page.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(failure::proxy_wants_password(url));
         }

@@ -17,7 +17,8 @@
 //! - stdout is the answer, whole, or empty; stderr of a successful `get` is empty unless `-v` is given.
 //! - A secret is a [`secret::Secret`]: nothing can print it, and it goes to its own origin only
 //!   ([`method::dex`] has the rule for passwords).
-//! - An answer from the store builds no HTTP client, starts no thread but the keyring's, and touches no network.
+//! - An answer from the store builds no HTTP client, starts no thread but the keyring's, and touches no network; only a
+//!   Kubernetes client that asks again, as after a 401, has it checked.
 //! - Nothing waits without a deadline.
 //! - `protocol`, `credential`, `secret` and `error` know nothing of `method`, `store` and `http`.
 

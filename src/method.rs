@@ -1,15 +1,17 @@
 //! The ways to log in: siblings that know nothing of each other, chosen by the context.
 
 pub mod bearer;
+pub mod check;
 pub mod dex;
 pub mod gcp;
 pub mod google;
 pub mod iap;
 pub mod none;
 pub mod proof;
+pub mod sign_out;
 pub mod token_file;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::Context;
@@ -36,6 +38,8 @@ pub struct Fresh {
     pub endpoint: Endpoint,
     /// Why the endpoint was not seen to accept it, if so.
     pub unproven: Option<String>,
+    /// How far the server's clock is ahead of ours, where it told.
+    pub clock_ahead: Option<TimeDelta>,
 }
 
 /// What a login may use.
@@ -64,10 +68,13 @@ impl<'a> Means<'a> {
 
 impl Fresh {
     /// Makes the store's entry of it.
-    pub fn into_entry(self, key: &Key) -> Entry {
+    pub fn entry(&self, key: &Key) -> Entry {
         let proven = self.unproven.is_none();
         let endpoint = self.endpoint.to_string();
-        Entry::new(key, self.method, endpoint, proven, self.credential)
+        let credential = self.credential.clone();
+        let mut entry = Entry::new(key, self.method, endpoint, proven, credential);
+        entry.clock_ahead = self.clock_ahead.map(|ahead| ahead.num_seconds());
+        entry
     }
 }
 
@@ -93,6 +100,7 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
             method: "token-file",
             endpoint: endpoint.clone(),
             unproven: None,
+            clock_ahead: None,
         });
     }
     // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
@@ -113,7 +121,29 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
         }
         _ => open_endpoint(&http, context, endpoint, extra_headers, now()),
     };
-    fresh.map_err(|error| http.censored(error))
+    let clock_ahead = http.clock().ahead();
+    if let Some(ahead) = clock_ahead.filter(|ahead| !ahead.is_zero()) {
+        let (seconds, side) = (ahead.num_seconds().abs(), side(ahead));
+        http.say(format_args!(
+            "the server's clock is {seconds} s {side} this machine's; ends are told by this machine's"
+        ));
+    }
+    match fresh {
+        Ok(fresh) => Ok(Fresh {
+            clock_ahead,
+            ..fresh
+        }),
+        Err(error) => Err(http.censored(error)),
+    }
+}
+
+/// Names the side on which a clock is that differs by so much.
+pub fn side(ahead: TimeDelta) -> &'static str {
+    if ahead < TimeDelta::zero() {
+        "behind"
+    } else {
+        "ahead of"
+    }
 }
 
 fn through_dex(
@@ -137,7 +167,7 @@ fn through_dex(
 fn prove_session(
     http: &Http<'_>,
     context: &Context,
-    session: Session,
+    mut session: Session,
     now: DateTime<Utc>,
 ) -> Result<Fresh> {
     let headers = [("Cookie".to_owned(), Cookie::header_value(&session.cookies))];
@@ -159,6 +189,11 @@ fn prove_session(
     if let Some(why) = &unproven {
         http.say(format_args!("the session is unproven: {why}"));
     }
+    // A relying party may have set them anew at the proof, and ended the old ones with that.
+    let (cookies, end) = http.session_cookies(endpoint.url(), session.since);
+    if !cookies.is_empty() {
+        (session.cookies, session.end) = (cookies, end);
+    }
     let material = Material::Cookies(session.cookies);
     let credential = Credential::new(
         material,
@@ -179,6 +214,7 @@ fn prove_session(
         method: "dex",
         endpoint,
         unproven,
+        clock_ahead: None,
     })
 }
 
@@ -196,6 +232,7 @@ fn open_endpoint(
         method: "none",
         endpoint,
         unproven: None,
+        clock_ahead: None,
     })
 }
 

@@ -60,6 +60,13 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Gives the user name and password that a form would be filled in with, `None` where something is missing.
+    pub fn account(&self) -> Option<(String, Secret)> {
+        let username = self.username().ok()?;
+        let password = self.password(&username).ok()?;
+        Some((username, password))
+    }
+
     /// Gives the user name and password that were used, for `--save-password`.
     pub fn used(&self) -> Option<(String, Secret)> {
         self.used.borrow().clone()

@@ -8,8 +8,13 @@ mod entry;
 mod files;
 mod key;
 mod keyring;
+#[cfg(target_os = "linux")]
+mod keyutils;
 mod lock;
 mod native;
+mod note;
+#[cfg(any(windows, target_os = "linux"))]
+mod parted;
 pub mod private_file;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -32,9 +37,12 @@ use crate::trace::Trace;
 pub use entry::{Entry, StoredGrant, StoredPassword};
 pub use key::{Identity, Key};
 pub use lock::Lock;
+pub use note::Notes;
 
 use files::Folder;
-use keyring::{Keyring, Trouble};
+use keyring::{Backend, Keyring, Trouble};
+#[cfg(target_os = "linux")]
+use keyutils::open as open_kernel;
 #[cfg(not(target_os = "linux"))]
 use native::connect;
 #[cfg(target_os = "linux")]
@@ -46,6 +54,7 @@ pub struct Store<'a> {
     environment: &'a Environment,
     trace: &'a Trace,
     keyring: Rc<Keyring>,
+    kernel: OpenKernel,
 }
 
 /// Where an entry rests.
@@ -55,6 +64,8 @@ pub enum Place {
     Keyring,
     /// In this file of the login session's memory.
     Runtime(PathBuf),
+    /// In the kernel's memory.
+    Kernel,
     /// In this file on the disk.
     File(PathBuf),
     /// Nowhere: the next run logs in again.
@@ -86,6 +97,7 @@ impl<'a> Store<'a> {
             environment,
             trace,
             keyring: Rc::new(keyring),
+            kernel: open_kernel,
         }
     }
 
@@ -97,26 +109,59 @@ impl<'a> Store<'a> {
             environment: self.environment,
             trace: self.trace,
             keyring: Rc::clone(&self.keyring),
+            kernel: self.kernel,
         }
     }
 
+    /// Tells, before anybody logs in, whether the place that was named can keep something: by keeping something, as a
+    /// keyring may have to be unlocked for that.
+    pub fn check_usable(&self) -> Result<()> {
+        if matches!(self.choice, StoreChoice::Auto | StoreChoice::None) {
+            return Ok(());
+        }
+        let key = Key::of_trial();
+        self.write(&key, &Secret::new("{}"))?;
+        self.forget(&key).map(drop)
+    }
+
+    /// Tells the same of passwords.
+    pub fn check_keeps_passwords(&self) -> Result<()> {
+        let key = Key::of_trial();
+        self.write_password(&key, &Secret::new("{}"))?;
+        self.forget_password(&key).map(drop)
+    }
+
     /// Gives the session that rests under a key.
-    pub fn load(&self, key: &Key) -> Option<Entry> {
-        match self.choice {
+    ///
+    /// The one trouble that is no miss is a keyring which holds the session and would ask a person for it: whoever went
+    /// on would log in, and not be able to store that either, on every call.
+    pub fn load(&self, key: &Key) -> Result<Option<Entry>> {
+        let found = match self.choice {
             StoreChoice::Auto => self.load_from_memory_or_keyring(key),
             StoreChoice::Keyring => self.heard(self.in_keyring(key)),
             StoreChoice::Runtime => self.heard(self.in_folder(Folder::in_memory, key)),
+            StoreChoice::Keyutils => self.heard(self.in_kernel(key)),
             StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
             StoreChoice::None => None,
+        };
+        if found.is_none() && self.keyring.would_ask() {
+            let what = "the session cannot be read from the keyring";
+            return Err(unavailable(what, &Trouble::WouldAsk).hint(
+                "run `kfp-credential login` in a terminal, and allow the access for good when asked",
+            ));
         }
+        Ok(found)
     }
 
     /// Keeps a session in place of the one before, and tells where.
     pub fn save(&self, key: &Key, entry: &Entry) -> Result<Place> {
-        let json = entry::to_json(entry);
+        self.write(key, &entry::to_json(entry))
+    }
+
+    fn write(&self, key: &Key, json: &Secret) -> Result<Place> {
         match self.choice {
-            StoreChoice::Auto => Ok(self.save_where_possible(key, &json)),
-            StoreChoice::Keyring => match self.keyring.write(key.text(), &json) {
+            StoreChoice::Auto => Ok(self.save_where_possible(key, json)),
+            StoreChoice::Keyring => match self.keyring.write(key.text(), json) {
                 Ok(()) => Ok(Place::Keyring),
                 Err(trouble) => Err(unavailable(
                     "the session cannot be stored in the keyring",
@@ -124,11 +169,12 @@ impl<'a> Store<'a> {
                 )),
             },
             StoreChoice::Runtime => self
-                .write_to(Folder::in_memory, key, &json)
+                .write_to(Folder::in_memory, key, json)
                 .map(Place::Runtime)
                 .map_err(no_folder),
+            StoreChoice::Keyutils => self.write_to_kernel(key, json),
             StoreChoice::File => self
-                .write_to(Folder::on_disk, key, &json)
+                .write_to(Folder::on_disk, key, json)
                 .map(Place::File)
                 .map_err(no_folder),
             StoreChoice::None => Ok(Place::Nowhere),
@@ -144,7 +190,12 @@ impl<'a> Store<'a> {
         } else {
             Ok(false)
         };
-        Ok([on_disk?, in_memory?, in_keyring?].contains(&true))
+        let in_kernel = if self.choice == StoreChoice::Keyutils {
+            self.delete_from_kernel(key)
+        } else {
+            Ok(false)
+        };
+        Ok([on_disk?, in_memory?, in_keyring?, in_kernel?].contains(&true))
     }
 
     /// Forgets every session and password of ours, whatever was chosen; tells how many there were.
@@ -157,26 +208,31 @@ impl<'a> Store<'a> {
         };
         let on_disk = empty(Folder::on_disk(self.environment));
         let in_memory = empty(Folder::in_memory(self.environment));
-        let known = known.iter().map(|key| key.text().to_owned()).collect();
-        let in_keyring = match self.keyring.delete_all(known) {
+        let known: Vec<String> = known.iter().map(|key| key.text().to_owned()).collect();
+        let emptied = |outcome| match outcome {
             Err(Trouble::Absent(_)) => Ok(0),
             outcome => {
                 outcome.map_err(|trouble| unavailable("the keyring cannot be emptied", &trouble))
             }
         };
-        Ok(on_disk? + in_memory? + in_keyring?)
+        let in_kernel = self
+            .kernel()
+            .and_then(|mut kernel| kernel.delete_all(&known));
+        let in_keyring = self.keyring.delete_all(known);
+        Ok(on_disk? + in_memory? + emptied(in_keyring)? + emptied(in_kernel)?)
     }
 
     /// Gives what renews logins, where it rests under a key.
     pub fn load_grant(&self, key: &Key) -> Option<StoredGrant> {
         match self.choice {
             StoreChoice::Auto | StoreChoice::Keyring => self.heard(self.in_keyring(key)),
+            StoreChoice::Keyutils => self.heard(self.in_kernel(key)),
             StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
             StoreChoice::Runtime | StoreChoice::None => None,
         }
     }
 
-    /// Keeps what renews logins: in the keyring, or in a file where that was chosen, and nowhere else.
+    /// Keeps what renews logins: in the keyring, or in the kernel or a file where that was chosen, and nowhere else.
     pub fn save_grant(&self, key: &Key, grant: &StoredGrant) -> Result<Place> {
         let json = entry::to_json(grant);
         match self.choice {
@@ -189,6 +245,7 @@ impl<'a> Store<'a> {
                     }
                 }
             }
+            StoreChoice::Keyutils => self.write_to_kernel(key, &json),
             StoreChoice::File => self
                 .write_to(Folder::on_disk, key, &json)
                 .map(Place::File)
@@ -200,7 +257,10 @@ impl<'a> Store<'a> {
     /// Tells, before anybody logs in, whether this is a store that keeps what renews logins.
     pub fn may_keep_grants(&self) -> Result<()> {
         match self.choice {
-            StoreChoice::Auto | StoreChoice::Keyring | StoreChoice::File => Ok(()),
+            StoreChoice::Auto
+            | StoreChoice::Keyring
+            | StoreChoice::Keyutils
+            | StoreChoice::File => Ok(()),
             StoreChoice::Runtime | StoreChoice::None => Err(self.keeps_no_grants()),
         }
     }
@@ -218,8 +278,16 @@ impl<'a> Store<'a> {
 
     /// Keeps a password, in the keyring or not at all.
     pub fn save_password(&self, key: &Key, password: &StoredPassword) -> Result<()> {
-        self.keyring.write(key.text(), &entry::to_json(password)).map_err(|trouble| {
-            unavailable("the password cannot be stored: it rests in the keyring or nowhere", &trouble).hint(
+        self.write_password(key, &entry::to_json(password))
+    }
+
+    fn write_password(&self, key: &Key, json: &Secret) -> Result<()> {
+        self.keyring.write(key.text(), json).map_err(|trouble| {
+            unavailable(
+                "the password cannot be stored: it rests in the keyring or nowhere",
+                &trouble,
+            )
+            .hint(
                 "keep it in a file that only you can read (`password: {file: F}` under `dex:`), \
                  or give it in KFP_CREDENTIAL_PASSWORD",
             )
@@ -237,6 +305,11 @@ impl<'a> Store<'a> {
             StoreChoice::Auto => self.whereabouts_of_auto(key),
             StoreChoice::Keyring => self.whereabouts_in_keyring(key),
             StoreChoice::Runtime => self.whereabouts_in(Folder::in_memory, Place::Runtime, key),
+            StoreChoice::Keyutils => {
+                let usable = self.kernel().map(drop);
+                let usable = usable.map_err(|trouble| trouble.to_string());
+                whereabouts(Place::Kernel, self.in_kernel(key), usable)
+            }
             StoreChoice::File => self.whereabouts_in(Folder::on_disk, Place::File, key),
             StoreChoice::None => whereabouts(Place::Nowhere, Ok(None), Ok(())),
         }
@@ -337,11 +410,12 @@ impl<'a> Store<'a> {
     }
 
     fn in_keyring<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, String> {
-        match self.keyring.read(key.text()) {
-            Ok(Some(json)) => parse(key, "the keyring", json.expose().as_bytes()).map(Some),
-            Ok(None) => Ok(None),
-            Err(trouble) => Err(trouble.to_string()),
-        }
+        parse_item(key, self.keyring.read(key.text()))
+    }
+
+    fn in_kernel<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, String> {
+        let found = self.kernel().and_then(|mut kernel| kernel.read(key.text()));
+        parse_item(key, found)
     }
 
     fn in_folder<T: DeserializeOwned>(
@@ -369,13 +443,38 @@ impl<'a> Store<'a> {
         folder(self.environment)?.write(key, json)
     }
 
+    fn write_to_kernel(&self, key: &Key, json: &Secret) -> Result<Place> {
+        self.kernel()
+            .and_then(|mut kernel| kernel.write(key.text(), json))
+            .map(|()| Place::Kernel)
+            .map_err(|trouble| {
+                unavailable("nothing can be stored in the kernel's keyring", &trouble)
+            })
+    }
+
+    fn delete_from_kernel(&self, key: &Key) -> Result<bool> {
+        let removed = self
+            .kernel()
+            .and_then(|mut kernel| kernel.delete(key.text()));
+        self.removed(removed)
+    }
+
+    fn kernel(&self) -> Result<Box<dyn Backend>, Trouble> {
+        (self.kernel)(self.environment)
+    }
+
     /// Removes the file of a key where its folder can be there at all.
     fn remove_from(&self, folder: OpenFolder, key: &Key) -> Result<bool> {
         folder(self.environment).map_or(Ok(false), |folder| folder.remove(key).map_err(no_folder))
     }
 
     fn delete_from_keyring(&self, key: &Key) -> Result<bool> {
-        match self.keyring.delete(key.text()) {
+        self.removed(self.keyring.delete(key.text()))
+    }
+
+    /// What is in no keyring at all need not be removed from it.
+    fn removed(&self, outcome: Result<bool, Trouble>) -> Result<bool> {
+        match outcome {
             Err(trouble @ Trouble::Absent(_)) => {
                 self.trace.say(format_args!(
                     "nothing is removed from the keyring: {trouble}"
@@ -390,12 +489,21 @@ impl<'a> Store<'a> {
 
 type OpenFolder = fn(&Environment) -> Result<Folder, String>;
 
+/// Opens the kernel's keyring; tests put a double in its place.
+type OpenKernel = fn(&Environment) -> Result<Box<dyn Backend>, Trouble>;
+
+#[cfg(not(target_os = "linux"))]
+fn open_kernel(_environment: &Environment) -> Result<Box<dyn Backend>, Trouble> {
+    Err(Trouble::Absent("only Linux's kernel has one".to_owned()))
+}
+
 impl Place {
     /// Names the place for people.
     pub fn name(&self) -> &'static str {
         match self {
             Place::Keyring => "keyring",
             Place::Runtime(_) => "runtime folder",
+            Place::Kernel => "kernel's keyring",
             Place::File(_) => "file",
             Place::Nowhere => "none",
         }
@@ -405,6 +513,17 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+fn parse_item<T: DeserializeOwned>(
+    key: &Key,
+    found: Result<Option<Secret>, Trouble>,
+) -> Result<Option<T>, String> {
+    match found {
+        Ok(Some(json)) => parse(key, "the keyring", json.expose().as_bytes()).map(Some),
+        Ok(None) => Ok(None),
+        Err(trouble) => Err(trouble.to_string()),
     }
 }
 
@@ -439,10 +558,9 @@ fn whereabouts(
 }
 
 fn unavailable(what: &str, trouble: &Trouble) -> Error {
-    let slug = if *trouble == Trouble::Locked {
-        Slug::StoreLocked
-    } else {
-        Slug::StoreUnavailable
+    let slug = match trouble {
+        Trouble::Locked | Trouble::WouldAsk => Slug::StoreLocked,
+        Trouble::Absent(_) | Trouble::Silent(_) | Trouble::Failed(_) => Slug::StoreUnavailable,
     };
     Error::new(slug, what).because(trouble)
 }

@@ -10,8 +10,14 @@ mod faults;
 mod paste;
 #[path = "google_user/refresh.rs"]
 mod refresh;
+#[path = "google_user/rerun.rs"]
+mod rerun;
+#[path = "google_user/rotation.rs"]
+mod rotation;
 #[path = "google_user/files.rs"]
 mod sdk_files;
+#[path = "google_user/waiting.rs"]
+mod waiting;
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,9 +28,11 @@ use url::Url;
 use google::{
     Behaviour, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, Seen, USER, files, jwt,
 };
+use support::http::Response;
 use support::sandbox::{Output, Run, Sandbox};
 
 const TOKEN: &str = "POST oauth2.googleapis.com/token";
+const REVOCATION: &str = "POST oauth2.googleapis.com/revoke";
 
 /// Is a person with a browser, and a context `google` behind IAP.
 struct Person {
@@ -44,7 +52,12 @@ impl Person {
     }
 
     fn without_context() -> Self {
-        let (google, sandbox) = (Google::default(), Sandbox::new());
+        Self::at(Google::default())
+    }
+
+    /// Makes a person who meets this Google.
+    fn at(google: Google) -> Self {
+        let sandbox = Sandbox::new();
         for (name, value) in google.env() {
             sandbox.env(name, &value);
         }
@@ -270,14 +283,56 @@ fn a_port_can_be_fixed() {
 }
 
 #[test]
-fn a_logout_forgets_the_login() {
-    let person = Person::new();
-    person.is_logged_in();
-    person.run(&["logout"]).assert_success();
-    person.run(&["get"]).assert_error(4, "login-required");
-    assert!(person.google.requests().is_empty());
+fn a_logout_forgets_the_login_and_ends_it_at_google() {
+    for logout in [&["logout", "--context", "google"], &["logout", "--all"][..]] {
+        let person = Person::new();
+        person.is_logged_in();
+        let output = person.sandbox.run(logout).assert_success();
+        output.assert_says("Google has ended the login");
+        assert_eq!(person.google.lines(), [REVOCATION]);
+        let token = person.google.requests()[0].request.form("token");
+        assert!(!person.google.is_live(&token.expect("a token")));
+        person.run(&["get"]).assert_error(4, "login-required");
+        assert_eq!(person.google.lines(), [REVOCATION]);
+    }
+}
 
-    person.is_logged_in();
-    person.sandbox.run(&["logout", "--all"]).assert_success();
-    person.run(&["get"]).assert_error(4, "login-required");
+#[test]
+fn a_logout_forgets_the_login_whatever_google_says() {
+    let answers: [fn() -> Response; 3] = [
+        || Response::html(503, "<title>Error 503</title>"),
+        Response::close,
+        Response::hang,
+    ];
+    for answer in answers {
+        let person = Person::new();
+        person.is_logged_in();
+        person
+            .google
+            .intercept(move |host, _| (host == "oauth2.googleapis.com").then(answer));
+        let output = person.run(&["logout"]).assert_success();
+        let output = output.assert_says("Forgot the session of context \"google\".");
+        let output = output.assert_says("Whether Google has ended the login is not known: ");
+        assert!(output.elapsed < std::time::Duration::from_secs(8));
+        person.run(&["get"]).assert_error(4, "login-required");
+    }
+}
+
+#[test]
+fn a_logout_leaves_exported_and_imported_logins_alone() {
+    for share in ["export", "import"] {
+        let person = Person::new();
+        if share == "export" {
+            person.is_logged_in();
+        } else {
+            person.sdk_logged_in();
+        }
+        person.run(&[share]).assert_success();
+        person.google.clear();
+        let output = person.run(&["logout"]).assert_success();
+        let output = output.assert_says("The login lives on at Google");
+        output.assert_says("credentials.json still holds a login");
+        assert!(person.google.requests().is_empty());
+        person.bearer(&[]);
+    }
 }

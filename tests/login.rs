@@ -13,7 +13,7 @@ use peers::keyring::{Keyring, State};
 use peers::needs;
 use peers::slapd;
 use peers::visitor::Visitor;
-use support::sandbox::{Output, Run, Sandbox};
+use support::sandbox::{Output, Run, Sandbox, files_beneath};
 use support::terminal::Terminal;
 
 // --------------------------------------------------------------------- stdin
@@ -96,8 +96,8 @@ fn a_wrong_password_is_told_and_nothing_is_kept() {
     .run()
     .assert_error(5, "dex-login-rejected")
     .assert_says("Invalid Email Address and password.");
-    let store = user.state_folder().join("store");
-    assert!(!store.exists(), "{}", store.display());
+    let store = files_beneath(&user.state_folder().join("store"));
+    assert!(store.is_empty(), "{store:?}");
 }
 
 // ------------------------------------------------------------------ terminal
@@ -134,6 +134,24 @@ fn a_person_is_asked_afresh_although_a_session_is_stored() {
     terminal.answer_unseen("Password of", dex::USER.password);
     running.wait().assert_success();
     assert_eq!(door.logins(), 2);
+}
+
+#[test]
+fn a_person_who_types_is_waited_for() {
+    let door = needs!(RealDoor::sign_in_page());
+    let (user, terminal) = (person(), Terminal::open());
+    let name = ["--username", dex::USER.login];
+    let typing = login(&user, &door, &name).at_terminal(terminal.line());
+    let typing = typing.spawn();
+    terminal.wait_for_unseen("Password of");
+    let endpoint = door.endpoint();
+    let get = ["get", "-v", "--store", "file", "--endpoint", &endpoint];
+    let waiting = user.command(&[&get[..], &name].concat()).spawn();
+    waiting.says("waiting: another process is logging in");
+    terminal.answer_unseen("Password of", dex::USER.password);
+    typing.wait().assert_success();
+    waiting.wait().assert_success();
+    assert_eq!(door.logins(), 1);
 }
 
 #[test]
@@ -283,6 +301,7 @@ fn a_saved_password_needs_a_keyring() {
     .run()
     .assert_error(3, "store-unavailable")
     .assert_says("password: {file: F}");
+    door.assert_no_request();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Where sessions rest between two runs: a real keyring in every state, files, and nowhere.
+//! Where sessions rest between two runs, and what many runs at once make of that. What a store does in each environment
+//! is in `environments.rs`.
 
 mod peers;
 mod support;
@@ -37,39 +38,6 @@ fn a_session_rests_in_the_keyring() {
 }
 
 #[test]
-fn a_locked_keyring_is_a_miss_and_is_not_unlocked() {
-    let keyring = needs!(Keyring::start(State::Unlocked));
-    let door = needs!(RealDoor::ldap());
-    let user = Visitor::new(&door, slapd::USER);
-    keyring.serve(&user.home);
-    let stored = user.get(&[]).assert_success().stdout;
-    keyring.lock();
-    let fresh = user.get(&[]).assert_success();
-    assert_ne!(fresh.stdout, stored);
-    assert!(fresh.elapsed < Duration::from_secs(5), "{}", fresh.shown());
-    user.get(&["-v"])
-        .assert_success()
-        .assert_says("the keyring is locked");
-    assert_eq!(door.posts(), 3);
-    let status = user.home.run(&["status", "--endpoint", &door.endpoint()]);
-    let status = status.assert_success();
-    assert!(status.stdout.contains("locked"), "{}", status.shown());
-}
-
-#[test]
-fn a_keyring_that_was_never_opened_is_a_miss() {
-    let door = needs!(RealDoor::ldap());
-    for state in [State::Locked, State::Absent] {
-        let keyring = needs!(Keyring::start(state));
-        let user = Visitor::new(&door, slapd::USER);
-        keyring.serve(&user.home);
-        let got = user.get(&[]).assert_success();
-        assert!(got.elapsed < Duration::from_secs(5), "{}", got.shown());
-        user.assert_opens(&got.json());
-    }
-}
-
-#[test]
 fn a_login_at_a_keyring_that_nobody_unlocks_goes_on_without() {
     let keyring = needs!(Keyring::start(State::Locked));
     let door = needs!(RealDoor::ldap());
@@ -90,6 +58,7 @@ fn a_login_at_a_keyring_that_nobody_unlocks_goes_on_without() {
         .run(&[login.as_slice(), &["--store", "keyring"]].concat())
         .assert_error(4, "store-locked")
         .assert_says("unlock the keyring");
+    assert_eq!(door.posts(), 1, "it fails before the login");
 }
 
 #[test]
@@ -106,7 +75,9 @@ fn a_keyring_that_hangs_costs_a_few_seconds_once() {
         .assert_says("the keyring did not answer within 2 s");
     let login = ["login", "--endpoint", &door.endpoint(), "--username"];
     let login = [login.as_slice(), &[slapd::USER.login, "--store", "keyring"]].concat();
+    door.forget_requests();
     let failed = user.home.run(&login).assert_error(3, "store-unavailable");
+    door.assert_no_request();
     assert!(
         failed.elapsed < Duration::from_secs(8),
         "{}",
@@ -160,19 +131,6 @@ fn without_a_keyring_a_session_rests_in_memory() {
 }
 
 #[test]
-fn with_nowhere_to_store_the_two_lines_for_cron_are_named() {
-    let door = needs!(RealDoor::ldap());
-    let user = Visitor::new(&door, slapd::USER);
-    user.get(&["-v"])
-        .assert_success()
-        .assert_says("`store: file`")
-        .assert_says("`password: {file: /path/to/password}`");
-    user.get(&[]).assert_success();
-    assert_eq!(door.posts(), 2);
-    assert!(stored_files(&user.home).is_empty());
-}
-
-#[test]
 fn cron_needs_a_home_a_path_and_two_lines() {
     let door = needs!(RealDoor::ldap());
     let user = Visitor::new(&door, slapd::USER);
@@ -217,6 +175,11 @@ fn without_a_writable_home_a_login_goes_on() {
         .assert_success()
         .assert_says("going on without a lock")
         .assert_says("the credential was not stored");
+    door.forget_requests();
+    let login = ["login", "--endpoint", &door.endpoint(), "--username"];
+    let login = [login.as_slice(), &[slapd::USER.login, "--store", "file"]].concat();
+    user.home.run(&login).assert_error(3, "store-unavailable");
+    door.assert_no_request();
 }
 
 // ------------------------------------------------------------------- at once

@@ -77,6 +77,7 @@ pub(super) fn run(mut setting: Setting<'_, '_>, options: GetOptions) -> Result<(
         refresh: options.refresh,
         least_life,
         interactive: options.interactive,
+        exec_form: format.is_exec(),
     };
     let entry = get::credential(run, &context, &extra_headers, wish)?;
     let answer = answer(&context, &entry, extra_headers, (run.now)());

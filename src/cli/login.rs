@@ -21,7 +21,7 @@ use crate::method::iap::user::Reaching;
 use crate::method::{self, Fresh, Means};
 use crate::person::{Asking, Caller};
 use crate::secret::Secret;
-use crate::store::{Entry, Lock, Place, Store, StoredPassword};
+use crate::store::{Lock, Place, Store, StoredPassword};
 
 /// Options of `login`.
 #[derive(Debug, Args)]
@@ -70,14 +70,18 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         no_browser: options.no_browser,
         port: options.port,
     };
-    let grant = google::in_browser(setting, &mut context, &store, reaching)?;
+    google::settle_client_id(setting, &mut context)?;
+    check_stores(&context, &store, options.save_password)?;
+    // Whoever asks meanwhile waits for this login and does not make another.
     let key = get::session_key(&context);
+    let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
+    get::forget_refusal(run, &key);
+    let grant = google::in_browser(setting, &context, &store, reaching)?;
     let caller = context.method.dex().map(|dex| {
         let key = get::password_key(&context);
         Caller::new(run, &context, dex, &store, key, Asking::Afresh, given)
     });
     let person = caller.as_ref().map(|caller| caller as &dyn Person);
-    let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
     let grants = Grants {
         run,
         context: &context,
@@ -137,12 +141,9 @@ impl Keeping<'_, '_, '_> {
         if matches!(context.method, Method::TokenFile(_)) {
             return Ok(None);
         }
-        let (fresh, key) = (self.fresh, get::session_key(context));
-        let proven = fresh.unproven.is_none();
-        let endpoint = fresh.endpoint.to_string();
-        let credential = fresh.credential.clone();
-        let entry = Entry::new(&key, fresh.method, endpoint, proven, credential);
-        let saved = self.store.save(&key, &entry);
+        let key = get::session_key(context);
+        let saved = self.store.save(&key, &self.fresh.entry(&key));
+        get::forget_refusal(self.setting.run(), &key);
         if let Some((username, password)) = &self.password {
             let key = get::password_key(context);
             let password = StoredPassword::new(&key, username, password.clone());
@@ -171,6 +172,17 @@ impl Keeping<'_, '_, '_> {
             self.store.forget_password(&password).ok();
         }
     }
+}
+
+/// Fails before anybody has logged in where what was named cannot keep the login.
+fn check_stores(context: &Context, store: &Store<'_>, save_password: bool) -> Result<()> {
+    if get::store_was_named(context) && !matches!(context.method, Method::TokenFile(_)) {
+        store.check_usable()?;
+    }
+    if save_password || wants_keyring(context) {
+        store.check_keeps_passwords()?;
+    }
+    Ok(())
 }
 
 fn wants_keyring(context: &Context) -> bool {
@@ -209,6 +221,9 @@ fn report(
     setting.tell(&first);
     if let Some(why) = &fresh.unproven {
         setting.tell(&format!("The endpoint was not seen to accept it: {why}."));
+    }
+    if let Some(words) = words::clock(fresh.clock_ahead) {
+        setting.tell(&format!("{words}: check this machine's."));
     }
     match stored {
         Some(Place::Nowhere) => setting.tell(

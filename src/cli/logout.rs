@@ -1,14 +1,27 @@
-//! `kfp-credential logout`: forgets what is stored.
+//! `kfp-credential logout`: forgets what is stored, then ends it at the server where that can be done.
+//!
+//! What rests here is forgotten first and whatever any server says: nobody who logs out waits for that, or keeps a
+//! session because a server is down.
+
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use crate::cli::Setting;
 use crate::cli::config;
 use crate::cli::options::{ContactOptions, TargetOptions};
-use crate::config::context::{Method, StoreChoice};
+use crate::config::context::{Context, Deadlines, Method, StoreChoice};
+use crate::credential::wire_time;
 use crate::error::Result;
 use crate::get;
 use crate::grants::{self, Grants};
+use crate::http::api::Api;
+use crate::method::iap::user;
+use crate::method::sign_out::{Ending, sign_out};
+use crate::store::{Entry, Store, StoredGrant};
+
+/// How long the servers of one command may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Options of `logout`.
 #[derive(Debug, Args)]
@@ -22,42 +35,157 @@ pub(super) struct LogoutOptions {
 
 /// Runs the command.
 pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<()> {
-    let environment = &setting.process.environment;
     if options.all {
-        let contexts = config::all_contexts(setting, None)?;
-        let keys: Vec<_> = contexts
-            .iter()
-            .filter_map(|(_, context)| context.as_ref().ok())
-            .flat_map(|context| {
-                let own = [get::session_key(context), get::password_key(context)];
-                own.into_iter().chain(grants::key_of(context))
-            })
-            .collect();
-        let store = setting.store(StoreChoice::Auto);
-        let count = store.forget_all(&keys)?;
+        return of_all(setting);
+    }
+    let target = options
+        .target
+        .with_environment(&setting.process.environment)?;
+    let context = setting.context(&target, &ContactOptions::default(), None)?;
+    let store = setting.store(context.store);
+    let held = Held::of(setting, context, &store);
+    let context = &held.context;
+    let session_key = get::session_key(context);
+    get::forget_refusal(setting.run(), &session_key);
+    let session = store.forget(&session_key);
+    let grant = match &context.method {
+        Method::Iap(iap) => Grants::of(setting.run(), context, &store).forget(iap),
+        _ => Ok(false),
+    };
+    let password = store.forget_password(&get::password_key(context));
+    let forgotten = session.and_then(|session| Ok((session | grant?, password?)));
+    if let Ok((session, password)) = &forgotten {
+        let what = match (session, password) {
+            (true, true) => "Forgot the session and the password",
+            (true, false) => "Forgot the session",
+            (false, true) => "Forgot the password",
+            (false, false) => "Nothing was stored",
+        };
+        setting.tell(&format!("{what} of {}.", context.display_name()));
+    }
+    held.end_at_the_server(setting, &store, Instant::now() + PATIENCE);
+    forgotten.map(drop)
+}
+
+fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
+    let store = setting.store(StoreChoice::Auto);
+    let contexts = config::all_contexts(setting, None)?;
+    let held: Vec<Held> = contexts
+        .into_iter()
+        .filter_map(|(_, context)| context.ok())
+        .map(|context| {
+            let store = store.for_choice(context.store);
+            Held::of(setting, context, &store)
+        })
+        .collect();
+    let keys: Vec<_> = held
+        .iter()
+        .flat_map(|Held { context, .. }| {
+            let own = [get::session_key(context), get::password_key(context)];
+            own.into_iter().chain(grants::key_of(context))
+        })
+        .collect();
+    for key in &keys {
+        get::forget_refusal(setting.run(), key);
+    }
+    let forgotten = store.forget_all(&keys);
+    if let Ok(count) = &forgotten {
         setting.tell(&format!(
             "Forgot everything that was stored: {count} sessions and passwords."
         ));
-        return Ok(());
     }
-    let target = options.target.with_environment(environment)?;
-    let context = setting.context(&target, &ContactOptions::default(), None)?;
-    let store = setting.store(context.store);
-    let mut session = store.forget(&get::session_key(&context))?;
-    if let Method::Iap(iap) = &context.method {
-        let grants = Grants::of(setting.run(), &context, &store);
-        session |= grants.forget(iap)?;
-        if grants.find(iap).is_ok_and(|grant| grant.is_some()) {
-            setting.tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");
+    let until = Instant::now() + PATIENCE;
+    let mut ended: Vec<StoredGrant> = Vec::new();
+    for mut held in held {
+        // Contexts of one IAP client share a login.
+        held.grant = held.grant.filter(|grant| !ended.contains(grant));
+        ended.extend(held.grant.clone());
+        held.end_at_the_server(setting, &store, until);
+    }
+    forgotten.map(drop)
+}
+
+/// What was stored of a context, in hand when it is stored no more.
+struct Held {
+    context: Context,
+    session: Option<Entry>,
+    grant: Option<StoredGrant>,
+}
+
+impl Held {
+    fn of(setting: &Setting<'_, '_>, context: Context, store: &Store<'_>) -> Self {
+        let now = (setting.process.now)();
+        let session = match context.method {
+            Method::TokenFile(_) => None,
+            _ => store.load(&get::session_key(&context)).ok().flatten(),
+        };
+        let grant = match &context.method {
+            Method::Iap(iap) => Grants::of(setting.run(), &context, store).stored(iap),
+            _ => None,
+        };
+        Self {
+            session: session.filter(|entry| entry.credential.is_live(now)),
+            grant,
+            context,
         }
     }
-    let password = store.forget_password(&get::password_key(&context))?;
-    let what = match (session, password) {
-        (true, true) => "Forgot the session and the password",
-        (true, false) => "Forgot the session",
-        (false, true) => "Forgot the password",
-        (false, false) => "Nothing was stored",
-    };
-    setting.tell(&format!("{what} of {}.", context.display_name()));
-    Ok(())
+
+    /// Ends it at the server within the time that is left, and tells what was seen.
+    fn end_at_the_server(mut self, setting: &Setting<'_, '_>, store: &Store<'_>, until: Instant) {
+        let left = until.saturating_duration_since(Instant::now());
+        self.context.deadlines = Deadlines {
+            connect: left.min(self.context.deadlines.connect),
+            request: left,
+            login: left,
+            lock: left,
+        };
+        if let Some(session) = &self.session
+            && let Some(words) = self.of_session(setting, session)
+        {
+            setting.tell(&words);
+        }
+        if let Method::Iap(iap) = &self.context.method {
+            let grants = Grants::of(setting.run(), &self.context, store);
+            if grants.find(iap).is_ok_and(|grant| grant.is_some()) {
+                setting
+                    .tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");
+            }
+        }
+        if let Some(grant) = &self.grant {
+            setting.tell(&self.of_grant(setting, grant));
+        }
+    }
+
+    fn of_session(&self, setting: &Setting<'_, '_>, session: &Entry) -> Option<String> {
+        let run = setting.run();
+        let place = &session.endpoint;
+        let unknown =
+            |why: &str| format!("Whether {place} has ended the session is not known: {why}.");
+        let headers = match get::extra_headers(run, &self.context) {
+            Ok(headers) => headers,
+            Err(error) => return Some(unknown(&error.one_line())),
+        };
+        Some(match sign_out(run, &self.context, &headers, session)? {
+            Ending::Ended => format!("{place} has ended the session."),
+            Ending::TakenStill => format!(
+                "{place} was asked to end the session, and still takes a copy of its cookies, until {}.",
+                wire_time(session.credential.expires_at)
+            ),
+            Ending::Unknown(why) => unknown(&why),
+        })
+    }
+
+    fn of_grant(&self, setting: &Setting<'_, '_>, grant: &StoredGrant) -> String {
+        if grant.shared {
+            return "The login lives on at Google, as copies of it were exported or imported; end it in the account's settings, under \"Third-party apps & services\".".to_owned();
+        }
+        let api = Api::new(&self.context, &setting.trace);
+        match user::revoke(&api, &grant.grant) {
+            Ok(()) => "Google has ended the login.".to_owned(),
+            Err(error) => {
+                let why = error.one_line();
+                format!("Whether Google has ended the login is not known: {why}.")
+            }
+        }
+    }
 }

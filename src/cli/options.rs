@@ -18,7 +18,13 @@ pub struct CommonOptions {
     pub config: Option<PathBuf>,
     /// Context to use, by its name in the configuration file [default: its current-context]
     // A client adds its own after those of the exec configuration (protocol/README.md): the last one counts.
-    #[arg(long, value_name = "NAME", global = true, display_order = 901, overrides_with = "context")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        global = true,
+        display_order = 901,
+        overrides_with = "context"
+    )]
     pub context: Option<String>,
     /// Say on stderr what is done and why; never a secret
     #[arg(short, long, global = true, display_order = 902)]
@@ -76,7 +82,7 @@ pub struct TargetOptions {
     /// Proxy for every connection but those to this machine [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
     #[arg(long, value_name = "URL")]
     pub proxy_url: Option<String>,
-    /// Where credentials rest: auto, keyring, runtime, file or none [default: auto]
+    /// Where credentials rest: auto, keyring, runtime, keyutils, file or none [default: auto]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 }

@@ -66,6 +66,7 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         let store = setting.store(context.store);
         let grants = Grants::of(setting.run(), &context, &store);
         if let Some(place) = grants.keep(iap, &grant, None)? {
+            mark_shared(setting, &grants, iap);
             setting.tell(&format!(
                 "Imported the login for {}; it rests in the {place}.",
                 context.display_name()
@@ -101,6 +102,7 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
             context.as_arguments()
         ))
     })?;
+    mark_shared(setting, &grants, iap);
     if path == Path::new("-") {
         let mut file = SdkCredentials::default();
         file.insert(client_id, &grant);
@@ -115,6 +117,13 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
         path.display()
     ));
     Ok(())
+}
+
+/// A store that fails costs the note alone.
+fn mark_shared(setting: &Setting<'_, '_>, grants: &Grants<'_>, iap: &Iap) {
+    if let Err(error) = grants.mark_shared(iap) {
+        setting.trace.say(error.one_line());
+    }
 }
 
 fn iap_of(context: &Context) -> Result<(&Iap, &str)> {

@@ -1,5 +1,6 @@
 //! `kfp-credential status`: every context, who, until when, and where that is stored. Contacts no server.
 
+use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -52,8 +53,12 @@ struct Row {
     store: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_ahead_seconds: Option<i64>,
     #[serde(skip)]
     end: Option<String>,
+    #[serde(skip)]
+    clock: Option<String>,
 }
 
 /// Runs the command.
@@ -124,6 +129,9 @@ fn row(
         row.trouble = found.trouble;
         found.entry.map(|entry| {
             row.method = Some(entry.method);
+            let ahead = entry.clock_ahead.and_then(TimeDelta::try_seconds);
+            row.clock = words::clock(ahead);
+            row.clock_ahead_seconds = entry.clock_ahead.filter(|_| row.clock.is_some());
             entry.credential
         })
     };
@@ -170,6 +178,7 @@ fn lines(row: &Row) -> String {
     line("who", row.principal.as_deref());
     line("until", row.end.as_deref());
     line("store", row.store.as_deref());
+    line("clock", row.clock.as_deref());
     line("trouble", row.trouble.as_deref());
     text
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::credential::wire_time;
+use crate::method;
 
 /// Gives a time with its distance: `2026-11-23T21:38:36Z (in 23h 59m)`.
 pub(super) fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
@@ -11,6 +12,15 @@ pub(super) fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
         return format!("{time_text} (over)");
     }
     format!("{time_text} (in {})", life(time - now))
+}
+
+/// Tells of a server's clock that differs from ours by more than a minute.
+pub(super) fn clock(ahead: Option<TimeDelta>) -> Option<String> {
+    let ahead = ahead.filter(|ahead| ahead.abs() > TimeDelta::minutes(1))?;
+    let (length, side) = (life(ahead.abs()), method::side(ahead));
+    Some(format!(
+        "The server's clock is {length} {side} this machine's"
+    ))
 }
 
 /// Gives a length of time in its two largest units.
@@ -32,6 +42,16 @@ fn life(length: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_told_above_a_minute() {
+        let words = |seconds| clock(Some(TimeDelta::seconds(seconds)));
+        assert_eq!((words(60), words(-60), clock(None)), (None, None, None));
+        let ahead = "The server's clock is 1m 1s ahead of this machine's";
+        assert_eq!(words(61).as_deref(), Some(ahead));
+        let behind = "The server's clock is 2h 0m behind this machine's";
+        assert_eq!(words(-7200).as_deref(), Some(behind));
+    }
 
     #[test]
     fn the_two_largest_units_are_shown() {

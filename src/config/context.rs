@@ -124,6 +124,8 @@ pub enum StoreChoice {
     Keyring,
     /// A file in `$XDG_RUNTIME_DIR`, which lives in memory and ends with the login session.
     Runtime,
+    /// The keyring of Linux's kernel, until the machine starts anew.
+    Keyutils,
     /// A file on disk, 0600.
     File,
     /// Nowhere.
@@ -243,6 +245,7 @@ impl StoreChoice {
             Self::Auto,
             Self::Keyring,
             Self::Runtime,
+            Self::Keyutils,
             Self::File,
             Self::None,
         ]
@@ -256,6 +259,7 @@ impl StoreChoice {
             Self::Auto => "auto",
             Self::Keyring => "keyring",
             Self::Runtime => "runtime",
+            Self::Keyutils => "keyutils",
             Self::File => "file",
             Self::None => "none",
         }

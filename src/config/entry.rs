@@ -238,7 +238,8 @@ fn beside(file: &Path, text: &str, environment: &Environment) -> PathBuf {
 }
 
 pub(super) fn parse_store(name: &str) -> Result<StoreChoice, String> {
-    StoreChoice::parse(name).ok_or_else(|| "it is auto, keyring, runtime, file or none".to_owned())
+    StoreChoice::parse(name)
+        .ok_or_else(|| "it is auto, keyring, runtime, keyutils, file or none".to_owned())
 }
 
 /// Reads a duration such as `90s`, `10m` or `1h30m`.

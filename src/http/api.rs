@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::Method;
 use reqwest::blocking::Client;
@@ -10,7 +11,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::client::Clients;
-use super::{LARGEST_BODY, failure, header_map, shown};
+use super::{LARGEST_BODY, ServerClock, failure, header_map, shown};
 use crate::config::Context;
 use crate::config::context::Deadlines;
 use crate::error::{Error, Result, Slug};
@@ -22,6 +23,7 @@ pub struct Api<'a> {
     clients: Clients<'a>,
     deadlines: Deadlines,
     until: Instant,
+    clock: ServerClock,
     trace: &'a Trace,
 }
 
@@ -43,6 +45,7 @@ impl<'a> Api<'a> {
             clients: Clients::for_api(context),
             deadlines: context.deadlines,
             until: Instant::now() + context.deadlines.login,
+            clock: ServerClock::default(),
             trace,
         }
     }
@@ -50,6 +53,11 @@ impl<'a> Api<'a> {
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
         self.trace.say(words);
+    }
+
+    /// Gives the clock of the provider that answered last.
+    pub fn clock(&self) -> &ServerClock {
+        &self.clock
     }
 
     /// Asks for a URL.
@@ -160,6 +168,7 @@ impl<'a> Api<'a> {
             .entry(HeaderName::from_static("accept"))
             .or_insert(HeaderValue::from_static("application/json"));
         let name = method.to_string();
+        let asked = Utc::now();
         let mut answer = client
             .request(method, url.clone())
             .headers(headers)
@@ -168,6 +177,7 @@ impl<'a> Api<'a> {
             .send()
             .map_err(|error| failure::explained(error, url, left, self.deadlines))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
+        self.clock.hear(&headers, asked, Utc::now());
         self.trace
             .say(format_args!("{name} {}: {status}", shown(url)));
         if status.as_u16() == 407 {

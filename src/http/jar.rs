@@ -1,4 +1,7 @@
 //! The cookies of one login walk, by RFC 6265, and which of them a client needs afterwards.
+//!
+//! `Expires` is a time of the server's clock. It becomes a life, as `Max-Age` is one, as soon as it is heard: else a
+//! clock that is wrong here would end the cookie before its first use.
 
 use std::collections::HashMap;
 
@@ -8,6 +11,7 @@ use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use url::Url;
 
 use crate::credential::{Cookie, ExpirySource, KnownEnd, LONGEST_LIFE, to_the_second};
+use crate::http::ServerClock;
 use crate::secret::Secret;
 
 /// A cookie's identity (RFC 6265 section 5.3 step 11): domain, path, name.
@@ -17,27 +21,78 @@ type Identity = (String, String, String);
 #[derive(Default)]
 pub(super) struct Jar {
     store: CookieStore,
-    set_at: HashMap<Identity, (u32, DateTime<Utc>)>,
+    settings: HashMap<Identity, Setting>,
+}
+
+/// How a cookie was set last.
+struct Setting {
+    hop: u32,
+    at: DateTime<Utc>,
+    source: ExpirySource,
 }
 
 impl Jar {
     /// Takes the `Set-Cookie` headers of the answer to request number `hop`; what is malformed is left out, as RFC 6265
     /// section 5.2 asks.
-    pub(super) fn store(&mut self, url: &Url, headers: &HeaderMap, hop: u32, now: DateTime<Utc>) {
+    pub(super) fn store(
+        &mut self,
+        url: &Url,
+        headers: &HeaderMap,
+        hop: u32,
+        now: DateTime<Utc>,
+        clock: &ServerClock,
+    ) {
         for header in headers.get_all(SET_COOKIE) {
-            let Ok(text) = std::str::from_utf8(header.as_bytes()) else {
-                continue;
-            };
-            let Ok(raw) = RawCookie::parse(text.to_owned()) else {
-                continue;
-            };
-            let Ok(cookie) = cookie_store::Cookie::try_from_raw_cookie(&raw, url) else {
-                continue;
-            };
-            let identity = identity(&cookie);
-            if self.store.insert(cookie.into_owned(), url).is_ok() {
-                self.set_at.insert(identity, (hop, now));
+            if let Ok(line) = std::str::from_utf8(header.as_bytes()) {
+                self.set(url, line, hop, now, clock);
             }
+        }
+    }
+
+    /// Takes a session's cookie along that was set before the first request.
+    pub(super) fn bring(&mut self, url: &Url, cookie: &Cookie, now: DateTime<Utc>) {
+        let now = to_the_second(now);
+        let mut line = format!("{}={}", cookie.name, cookie.value.expose());
+        line.push_str(&format!("; Path={}", cookie.path));
+        if !cookie.host_only {
+            line.push_str(&format!("; Domain={}", cookie.domain));
+        }
+        for (is_set, attribute) in [
+            (cookie.secure, "; Secure"),
+            (cookie.http_only, "; HttpOnly"),
+        ] {
+            line.push_str(if is_set { attribute } else { "" });
+        }
+        if let Some(end) = cookie.expires {
+            line.push_str(&format!("; Max-Age={}", (end - now).num_seconds()));
+        }
+        self.set(url, &line, 0, now, &ServerClock::default());
+    }
+
+    fn set(&mut self, url: &Url, line: &str, hop: u32, now: DateTime<Utc>, clock: &ServerClock) {
+        let Ok(mut raw) = RawCookie::parse(line.to_owned()) else {
+            return;
+        };
+        let mut source = ExpirySource::MaxAge;
+        if raw.max_age().is_none()
+            && let Some(expires) = raw.expires_datetime()
+        {
+            source = ExpirySource::Expires;
+            let age = expires
+                .unix_timestamp()
+                .saturating_sub(clock.theirs(now).timestamp());
+            let Ok(with_life) = RawCookie::parse(format!("{line}; Max-Age={age}")) else {
+                return;
+            };
+            raw = with_life;
+        }
+        let Ok(cookie) = cookie_store::Cookie::try_from_raw_cookie(&raw, url) else {
+            return;
+        };
+        let identity = identity(&cookie);
+        if self.store.insert(cookie.into_owned(), url).is_ok() {
+            let at = now;
+            self.settings.insert(identity, Setting { hop, at, source });
         }
     }
 
@@ -66,13 +121,13 @@ impl Jar {
         let mut cookies = Vec::new();
         let mut earliest: Option<KnownEnd> = None;
         for cookie in self.matching(url) {
-            let Some((hop, set_at)) = self.set_at.get(&identity(cookie)) else {
+            let Some(setting) = self.settings.get(&identity(cookie)) else {
                 continue;
             };
-            if *hop < since {
+            if setting.hop < since {
                 continue;
             }
-            let end = end(cookie, *set_at);
+            let end = end(cookie, setting);
             cookies.push(Cookie {
                 name: cookie.name().to_owned(),
                 value: Secret::new(cookie.value()),
@@ -109,19 +164,12 @@ fn domain(cookie: &cookie_store::Cookie<'_>) -> String {
 }
 
 /// `Max-Age` goes before `Expires` (RFC 6265 section 4.1.2.2). An absurd end is cut before it is added to anything.
-fn end(cookie: &cookie_store::Cookie<'_>, set_at: DateTime<Utc>) -> Option<KnownEnd> {
-    let (life, source) = match (cookie.max_age(), cookie.expires_datetime()) {
-        (Some(age), _) => (age.whole_seconds(), ExpirySource::MaxAge),
-        (None, Some(at)) => (
-            at.unix_timestamp().saturating_sub(set_at.timestamp()),
-            ExpirySource::Expires,
-        ),
-        (None, None) => return None,
-    };
+fn end(cookie: &cookie_store::Cookie<'_>, setting: &Setting) -> Option<KnownEnd> {
+    let life = cookie.max_age()?.whole_seconds();
     let life = TimeDelta::seconds(life.clamp(0, LONGEST_LIFE.num_seconds()));
     Some(KnownEnd {
-        at: to_the_second(set_at) + life,
-        source,
+        at: to_the_second(setting.at) + life,
+        source: setting.source,
     })
 }
 
@@ -134,7 +182,14 @@ mod tests {
         for (hop, line) in lines {
             let mut headers = HeaderMap::new();
             headers.append(SET_COOKIE, HeaderValue::from_str(line).unwrap());
-            jar.store(&Url::parse(url).unwrap(), &headers, *hop, Utc::now());
+            let clock = ServerClock::default();
+            jar.store(
+                &Url::parse(url).unwrap(),
+                &headers,
+                *hop,
+                Utc::now(),
+                &clock,
+            );
         }
         jar
     }
@@ -215,5 +270,72 @@ mod tests {
             Some(ExpirySource::Expires)
         );
         assert_eq!(end("s=1"), None);
+    }
+
+    #[test]
+    fn expires_is_counted_by_the_servers_clock() {
+        let url = Url::parse("https://h/").unwrap();
+        let now = to_the_second(Utc::now());
+        for ahead in [-86_400, -3600, 0, 3600, 86_400] {
+            let clock = ServerClock::of(TimeDelta::seconds(ahead));
+            let theirs = clock.theirs(now) + TimeDelta::minutes(10);
+            let line = format!(
+                "s=1; Expires={}",
+                theirs.format("%a, %d %b %Y %H:%M:%S GMT")
+            );
+            let mut jar = Jar::default();
+            jar.set(&url, &line, 1, now, &clock);
+            let (cookies, end) = jar.session(&url, 1);
+            let end = end.map(|end| (end.at, end.source));
+            let wanted = now + TimeDelta::minutes(10);
+            assert_eq!(end, Some((wanted, ExpirySource::Expires)), "{ahead}");
+            assert_eq!(cookies[0].expires, Some(wanted));
+        }
+    }
+
+    #[test]
+    fn no_end_of_a_cookie_overflows_or_lies_beyond_400_days() {
+        let url = Url::parse("https://h/").unwrap();
+        let now = to_the_second(Utc::now());
+        let ages = [i64::MIN, -1, 0, 1, 34_560_000, i64::MAX].map(|age| format!("Max-Age={age}"));
+        let dates = ["Thu, 01 Jan 1601 00:00:00", "Fri, 31 Dec 9999 23:59:59"];
+        let dates = dates.map(|date| format!("Expires={date} GMT"));
+        let absurd = [
+            "Max-Age=99999999999999999999",
+            "Max-Age=-99999999999999999999",
+        ];
+        let absurd = absurd.map(str::to_owned);
+        for attribute in ages.into_iter().chain(dates).chain(absurd) {
+            for ahead in [i64::MIN / 1000 + 1, -3600, 0, 3600, i64::MAX / 1000] {
+                let clock = ServerClock::of(TimeDelta::seconds(ahead));
+                let mut jar = Jar::default();
+                jar.set(&url, &format!("s=1; {attribute}"), 1, now, &clock);
+                let end = jar.session(&url, 1).1.map(|end| end.at);
+                let is_sound = |end| end >= now && end <= now + LONGEST_LIFE;
+                assert!(end.is_none_or(is_sound), "{attribute} {ahead}: {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_brought_along_is_what_it_was() {
+        let url = Url::parse("https://kf.example.com/pipeline").unwrap();
+        let lines = [
+            "a=1; Path=/; Max-Age=600; HttpOnly; Secure",
+            "b=2; Path=/pipeline; Domain=example.com",
+            "c=; Path=/",
+            "d=\"q=r\"; Path=/; Max-Age=9",
+        ];
+        let lines = lines.map(|line| (1, line));
+        let (cookies, end) = jar("https://kf.example.com/x", &lines).session(&url, 0);
+        assert_eq!(cookies.len(), 4);
+        let mut again = Jar::default();
+        for cookie in &cookies {
+            again.bring(&url, cookie, Utc::now());
+        }
+        let (brought, same_end) = again.session(&url, 0);
+        assert_eq!(brought, cookies);
+        assert_eq!(same_end.map(|end| end.at), end.map(|end| end.at));
+        assert!(again.session(&url, 1).0.is_empty());
     }
 }

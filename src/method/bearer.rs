@@ -38,9 +38,8 @@ impl Bearer<'_> {
             return self.unproven(minted, "not verified, as was asked");
         }
         http.keep_secret(&minted.token);
-        let value = Secret::new(format!("Bearer {}", minted.token.expose()));
-        let headers = [(self.context.bearer_header.wire_name().to_owned(), value)];
-        match proof::prove_explaining(http, self.endpoint, &headers, explain)? {
+        let header = header(self.context, &minted.token);
+        match proof::prove_explaining(http, self.endpoint, &[header], explain)? {
             Proof::Proven(base, _) => self.fresh(minted, base, None),
             Proof::NotFound => self.unproven(
                 minted,
@@ -83,6 +82,13 @@ impl Bearer<'_> {
             method: self.method,
             endpoint,
             unproven,
+            clock_ahead: None,
         })
     }
+}
+
+/// Gives the header that carries a token to the endpoint.
+pub(super) fn header(context: &Context, token: &Secret) -> (String, Secret) {
+    let value = Secret::new(format!("Bearer {}", token.expose()));
+    (context.bearer_header.wire_name().to_owned(), value)
 }

@@ -45,6 +45,8 @@ pub struct Session {
     pub cookies: Vec<Cookie>,
     /// The earliest end among them.
     pub end: Option<KnownEnd>,
+    /// The number of the request to the relying party's callback: older cookies are the login's own.
+    pub since: u32,
     /// Who logged in.
     pub username: String,
     /// The endpoint, by https where the server insisted on that.
@@ -327,6 +329,7 @@ impl Back<'_> {
             return Ok(Session {
                 cookies,
                 end,
+                since: callback,
                 username: self.username,
                 endpoint,
             });

@@ -26,6 +26,7 @@ pub fn log_in(
         google,
         run,
     })?;
+    http.clock().learn(api.clock());
     let bearer = Bearer {
         context,
         endpoint,

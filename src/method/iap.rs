@@ -12,6 +12,7 @@ use crate::config::context::Iap;
 use crate::credential::{ExpirySource, Grant};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
+use crate::guard;
 use crate::http::Http;
 use crate::http::api::Api;
 use crate::method::bearer::Bearer;
@@ -38,6 +39,7 @@ pub fn log_in(
         Some(grant) => of_person(&api, context, iap, grant, means)?,
         None => machine(minting, iap, endpoint).map_err(|error| nobody_at_all(error, context))?,
     };
+    http.clock().learn(api.clock());
     let bearer = Bearer {
         context,
         endpoint,
@@ -88,6 +90,8 @@ fn of_person(
 ) -> Result<Minted> {
     let client_id = iap.client_id.as_deref().ok_or_else(no_client_id)?;
     let _alone = means.grants.map(|grants| grants.lock(iap)).transpose()?;
+    // Until the new one is kept, the answer holds the only copy of what renews the login.
+    let _undisturbed = guard::undisturbed();
     // Who had the lock may have had it replaced.
     let grant = &persons_grant(iap, means)?.unwrap_or(grant);
     let refreshed = user::refresh(api, grant, client_id).map_err(|error| {
@@ -101,7 +105,8 @@ fn of_person(
         kept.map_err(|error| api.say(format_args!("the new refresh token: {}", error.one_line())))
             .ok();
     }
-    let minted = google::checked(refreshed.id_token, client_id, (means.run.now)())?;
+    let id_token = refreshed.id_token.ok_or_else(user::no_id_token)?;
+    let minted = google::checked(id_token, client_id, (means.run.now)(), api.clock())?;
     match (&iap.account, &minted.principal) {
         (Some(wanted), Some(email)) if !wanted.eq_ignore_ascii_case(email) => Err(Error::new(
             Slug::AccountMismatch,
@@ -118,8 +123,7 @@ fn nobody_at_all(error: Error, context: &Context) -> Error {
     if error.slug() != Slug::GoogleCredentialsMissing {
         return error;
     }
-    let general = error.slug().row().hint;
-    error.hint(general).hint(format!(
+    error.further_hint(format!(
         "or log in as a person: `kfp-credential login {} --other-client-id ID --other-client-secret-file F`, with an OAuth client of the type \"Desktop app\"",
         context.as_arguments()
     ))

@@ -11,7 +11,7 @@ use crate::http::{Http, JSON, Page, shown};
 use crate::secret::Secret;
 
 /// The health paths of both API generations.
-const HEALTH_PATHS: [&str; 2] = ["apis/v2beta1/healthz", "apis/v1beta1/healthz"];
+pub(super) const HEALTH_PATHS: [&str; 2] = ["apis/v2beta1/healthz", "apis/v1beta1/healthz"];
 
 /// What the health paths answered.
 #[derive(Debug)]

@@ -24,6 +24,9 @@ pub struct Entry {
     /// Whether the endpoint has been seen to accept it.
     #[serde(default)]
     pub proven: bool,
+    /// By how many seconds the server's clock was ahead of ours when it was made, where it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead: Option<i64>,
     /// What goes onto requests, and until when.
     pub credential: Credential,
 }
@@ -43,6 +46,7 @@ impl Entry {
             method: method.into(),
             endpoint: endpoint.into(),
             proven,
+            clock_ahead: None,
             credential,
         }
     }
@@ -82,6 +86,9 @@ pub struct StoredGrant {
     /// Who logged in, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// Whether others live on a copy of it, which was exported or imported.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 impl StoredGrant {
@@ -92,6 +99,7 @@ impl StoredGrant {
             key: key.text().to_owned(),
             grant,
             principal,
+            shared: false,
         }
     }
 }

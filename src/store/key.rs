@@ -77,6 +77,11 @@ impl Key {
         Self::written("grant ", client_id, &[("user", account)])
     }
 
+    /// Names what is kept for a moment, to see whether a store can keep something.
+    pub(super) fn of_trial() -> Self {
+        Self("trial".to_owned())
+    }
+
     /// Gives the key as one line of text.
     pub fn text(&self) -> &str {
         &self.0

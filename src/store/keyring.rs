@@ -43,6 +43,8 @@ pub(super) enum Trouble {
     Absent(String),
     /// It is locked, and nobody unlocked it.
     Locked,
+    /// It holds what was asked for and would ask a person before it hands that to this program.
+    WouldAsk,
     /// It did not answer in time.
     Silent(Duration),
     /// It answered with an error.
@@ -101,6 +103,11 @@ impl Keyring {
         self.ask(move |backend| backend.check(&name))
     }
 
+    /// Tells whether it has kept something back that a person could let us have.
+    pub(super) fn would_ask(&self) -> bool {
+        matches!(*self.state.borrow(), State::GivenUp(Trouble::WouldAsk))
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut dyn Backend) -> Result<T, Trouble> + Send + 'static,
@@ -156,7 +163,7 @@ impl Keyring {
     /// Remembers a trouble that a second question would only meet again: a wait, or a person who has said no.
     fn give_up_on(&self, trouble: &Trouble) {
         let lasting = match trouble {
-            Trouble::Absent(_) | Trouble::Silent(_) => true,
+            Trouble::Absent(_) | Trouble::Silent(_) | Trouble::WouldAsk => true,
             Trouble::Locked => self.may_prompt,
             Trouble::Failed(_) => false,
         };
@@ -193,6 +200,9 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Absent(why) => write!(f, "there is no keyring: {why}"),
             Trouble::Locked => f.write_str("the keyring is locked"),
+            Trouble::WouldAsk => {
+                f.write_str("the keyring would ask a person before it lets this program read")
+            }
             Trouble::Silent(patience) => {
                 write!(
                     f,

@@ -19,6 +19,10 @@ fn entry(name: &str) -> Result<keyring::Entry, Trouble> {
 
 fn trouble_of(error: &keyring_core::Error) -> Trouble {
     match error {
+        #[cfg(target_os = "macos")]
+        keyring_core::Error::PlatformFailure(cause) if elsewhere::is_question(&**cause) => {
+            Trouble::WouldAsk
+        }
         keyring_core::Error::NoStorageAccess(_) => Trouble::Locked,
         keyring_core::Error::NoDefaultStore => Trouble::Absent(error.to_string()),
         // These two carry what they hold.
@@ -38,14 +42,58 @@ mod elsewhere {
     use std::collections::HashMap;
 
     use super::{SERVICE, Secret, Trouble, entry, trouble_of};
+    #[cfg(target_os = "macos")]
+    use security_framework::os::macos::keychain::{KeychainUserInteractionLock, SecKeychain};
+
     use crate::environment::Environment;
     use crate::store::keyring::{Backend, Connect};
 
-    struct NativeKeyring;
+    struct NativeKeyring {
+        /// While it lives, the keychain answers that it would ask, and does not.
+        #[cfg(target_os = "macos")]
+        _quiet: Option<KeychainUserInteractionLock>,
+    }
 
     /// Gives the way to the system's keyring, which is opened by its first use.
-    pub(in crate::store) fn connect(_environment: &Environment, _may_prompt: bool) -> Connect {
-        Box::new(|| Ok(Box::new(NativeKeyring)))
+    #[cfg(not(windows))]
+    pub(in crate::store) fn connect(_environment: &Environment, may_prompt: bool) -> Connect {
+        Box::new(move || Ok(Box::new(NativeKeyring::new(may_prompt)?)))
+    }
+
+    /// Gives the way to Windows' credentials, which hold 2,560 bytes each (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
+    #[cfg(windows)]
+    pub(in crate::store) fn connect(_environment: &Environment, may_prompt: bool) -> Connect {
+        use crate::store::parted::Parted;
+        Box::new(move || Ok(Box::new(Parted::new(NativeKeyring::new(may_prompt)?, 2560))))
+    }
+
+    impl NativeKeyring {
+        #[cfg(target_os = "macos")]
+        fn new(may_prompt: bool) -> Result<Self, Trouble> {
+            let quiet = (!may_prompt).then(SecKeychain::disable_user_interaction);
+            let quiet = quiet
+                .transpose()
+                .map_err(|error| Trouble::Failed(error.to_string()))?;
+            Ok(Self { _quiet: quiet })
+        }
+
+        #[cfg(not(target_os = "macos"))]
+        #[allow(clippy::unnecessary_wraps, reason = "macOS's may fail")]
+        fn new(_may_prompt: bool) -> Result<Self, Trouble> {
+            Ok(Self {})
+        }
+    }
+
+    /// Tells whether the keychain refused because it was not allowed to ask (`Security/SecBase.h`).
+    #[cfg(target_os = "macos")]
+    pub(super) fn is_question(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+        const AUTH_FAILED: i32 = -25293;
+        const INTERACTION_NOT_ALLOWED: i32 = -25308;
+        const INTERACTION_REQUIRED: i32 = -25315;
+        let error = cause.downcast_ref::<security_framework::base::Error>();
+        error.is_some_and(|error| {
+            [AUTH_FAILED, INTERACTION_NOT_ALLOWED, INTERACTION_REQUIRED].contains(&error.code())
+        })
     }
 
     impl Backend for NativeKeyring {

@@ -3,12 +3,23 @@
 //! The `keyring` crate's store unlocks whatever it meets, even on a read, and so can open a dialogue behind a program
 //! that runs in the night. Here is seen first what is locked; the crate then writes, under the same attributes.
 //! <https://specifications.freedesktop.org/secret-service-spec/latest/>
+//!
+//! Reading is the hot path, and what costs there is the Diffie-Hellman exchange of an encrypted session. It hides
+//! secrets from a bus that is somebody else's. Where the bus's other end is a process of this user on this machine, that
+//! process could ask for the secret itself, so the session is a plain one.
 
 use std::collections::HashMap;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::PathBuf;
 
 use secret_service::blocking::{Item, SecretService};
 use secret_service::{EncryptionType, Error};
+use zbus::address::Address;
+use zbus::address::transport::{Transport, UnixSocket};
+use zbus::blocking::Connection;
+use zbus::blocking::connection::Builder;
 
 use crate::environment::Environment;
 use crate::secret::Secret;
@@ -30,18 +41,52 @@ pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
         if !address && !socket.is_some_and(|socket: PathBuf| socket.exists()) {
             return Err(Trouble::Absent("no D-Bus session bus".to_owned()));
         }
-        let service =
-            SecretService::connect(EncryptionType::Dh).map_err(|error| {
-                match trouble_of(&error) {
-                    Trouble::Failed(why) => Trouble::Absent(why),
-                    trouble => trouble,
-                }
-            })?;
+        let (bus, is_ours) = connect_to_bus()
+            .map_err(|error| Trouble::Absent(format!("no D-Bus session bus: {error}")))?;
+        let service = open(bus, is_ours).map_err(|error| match trouble_of(&error) {
+            Trouble::Failed(why) => Trouble::Absent(why),
+            trouble => trouble,
+        })?;
         Ok(Box::new(SecretServiceKeyring {
             service,
             may_prompt,
         }))
     })
+}
+
+/// Connects to the session bus, and tells whether its other end is a process of this user (`SO_PEERCRED`).
+///
+/// zbus could tell that too, but looks the user up by name on the way, at services that may be slow.
+fn connect_to_bus() -> Result<(Connection, bool), zbus::Error> {
+    let address = Address::session()?;
+    let stream = match address.transport() {
+        Transport::Unix(unix) => match unix.path() {
+            UnixSocket::File(path) => Some(UnixStream::connect(path)?),
+            UnixSocket::Abstract(name) => {
+                let name = SocketAddr::from_abstract_name(name.as_bytes())?;
+                Some(UnixStream::connect_addr(&name)?)
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some(stream) = stream else {
+        return Ok((Builder::address(address)?.build()?, false));
+    };
+    let peer = rustix::net::sockopt::socket_peercred(&stream);
+    let is_ours = peer.is_ok_and(|peer| peer.uid == rustix::process::geteuid());
+    Ok((Builder::async_io_unix_stream(stream).build()?, is_ours))
+}
+
+fn open(bus: Connection, is_ours: bool) -> Result<SecretService<'static>, Error> {
+    if is_ours {
+        // A service may know encrypted sessions only.
+        let plain = SecretService::connect_with_existing(EncryptionType::Plain, bus.clone());
+        if let Ok(service) = plain {
+            return Ok(service);
+        }
+    }
+    SecretService::connect_with_existing(EncryptionType::Dh, bus)
 }
 
 impl Backend for SecretServiceKeyring {

@@ -118,6 +118,11 @@ impl World {
             environment: &self.environment,
             trace: &self.trace,
             keyring: Rc::new(keyring),
+            kernel: |_| {
+                Err(Trouble::Absent(
+                    "this machine's is none of the tests'".to_owned(),
+                ))
+            },
         }
     }
 
@@ -194,9 +199,13 @@ fn a_session_comes_back_as_it_was() {
         // More than any single packet or attribute would take.
         let entry = session(&"c".repeat(12_000));
         world.store(choice).save(&key(), &entry).unwrap();
-        assert_eq!(world.store(choice).load(&key()), Some(entry), "{choice:?}");
+        assert_eq!(
+            world.store(choice).load(&key()).unwrap(),
+            Some(entry),
+            "{choice:?}"
+        );
         assert!(world.store(choice).forget(&key()).unwrap());
-        assert_eq!(world.store(choice).load(&key()), None);
+        assert_eq!(world.store(choice).load(&key()).unwrap(), None);
         assert!(!world.store(choice).forget(&key()).unwrap());
         assert_eq!(world.words(), "");
     }
@@ -210,7 +219,7 @@ fn the_file_and_runtime_stores_leave_the_keyring_alone() {
     for choice in [StoreChoice::File, StoreChoice::Runtime, StoreChoice::None] {
         let store = world.store(choice);
         store.save(&key(), &session("t")).unwrap();
-        store.load(&key());
+        store.load(&key()).unwrap();
         store.whereabouts(&key());
         store.forget(&key()).unwrap();
     }
@@ -222,7 +231,7 @@ fn auto_touches_no_disk() {
     let world = World::new();
     world.keyring.set_trouble(Trouble::Locked);
     let store = world.store(StoreChoice::Auto);
-    store.load(&key());
+    store.load(&key()).unwrap();
     assert_eq!(store.save(&key(), &session("t")).unwrap(), Place::Nowhere);
     assert!(world.state_is_untouched());
 }
@@ -243,7 +252,7 @@ fn auto_goes_to_memory_while_the_keyring_is_locked_and_back_afterwards() {
             .words()
             .contains("the keyring is locked; the session rests in the runtime folder")
     );
-    assert_eq!(store.load(&key()), Some(session("first")));
+    assert_eq!(store.load(&key()).unwrap(), Some(session("first")));
 
     world.keyring.set_trouble(None);
     assert_eq!(
@@ -251,7 +260,7 @@ fn auto_goes_to_memory_while_the_keyring_is_locked_and_back_afterwards() {
         Place::Keyring
     );
     assert!(!file.exists());
-    assert_eq!(store.load(&key()), Some(session("second")));
+    assert_eq!(store.load(&key()).unwrap(), Some(session("second")));
 }
 
 #[test]
@@ -263,7 +272,7 @@ fn a_live_session_in_memory_asks_no_keyring() {
     world.keyring.set_trouble(Trouble::Locked);
     store.save(&key(), &session("t")).unwrap();
     let questions = world.keyring.contents().questions;
-    assert!(store.load(&key()).is_some());
+    assert!(store.load(&key()).unwrap().is_some());
     assert_eq!(world.keyring.contents().questions, questions);
 }
 
@@ -282,11 +291,14 @@ fn a_dead_session_in_memory_hides_no_newer_one_in_the_keyring() {
         .save(&key(), &session("newer"))
         .unwrap();
     assert_eq!(
-        world.store(StoreChoice::Auto).load(&key()),
+        world.store(StoreChoice::Auto).load(&key()).unwrap(),
         Some(session("newer"))
     );
     world.keyring.set_trouble(Trouble::Locked);
-    assert_eq!(world.store(StoreChoice::Auto).load(&key()), Some(dead));
+    assert_eq!(
+        world.store(StoreChoice::Auto).load(&key()).unwrap(),
+        Some(dead)
+    );
 }
 
 #[test]
@@ -354,7 +366,7 @@ fn what_cannot_be_read_back_is_a_miss_with_a_word() {
         let store = world.store(StoreChoice::File);
         store.save(&key(), &session("t")).unwrap();
         std::fs::write(world.file(), &json).unwrap();
-        assert_eq!(store.load(&key()), None, "{json}");
+        assert_eq!(store.load(&key()).unwrap(), None, "{json}");
         let words = world.words();
         assert!(
             words.contains(word) && words.contains("discarded"),
@@ -374,7 +386,7 @@ fn an_entry_with_fields_of_a_newer_version_is_read() {
     json["refresh"] = serde_json::json!({"token": "r"});
     json["credential"]["scope"] = "email".into();
     std::fs::write(world.file(), json.to_string()).unwrap();
-    assert_eq!(store.load(&key()), Some(session("t")));
+    assert_eq!(store.load(&key()).unwrap(), Some(session("t")));
 }
 
 #[test]
@@ -385,7 +397,7 @@ fn a_planted_link_is_neither_read_nor_written() {
     let elsewhere = world.home.path().join("elsewhere");
     std::fs::rename(world.file(), &elsewhere).unwrap();
     link(&elsewhere, &world.file());
-    assert_eq!(store.load(&key()), None);
+    assert_eq!(store.load(&key()).unwrap(), None);
     assert!(world.words().contains("is a symbolic link"));
     let before = std::fs::read(&elsewhere).unwrap();
     assert_eq!(
@@ -472,6 +484,74 @@ fn forgetting_tells_what_it_could_not_reach() {
     assert!(!store.forget(&key()).unwrap());
     assert_eq!(store.forget_all(&[]).unwrap(), 0);
 }
+
+#[test]
+fn a_keyring_that_would_ask_is_no_reason_for_a_second_login() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    for choice in [StoreChoice::Auto, StoreChoice::Keyring] {
+        world.keyring.set_trouble(Trouble::WouldAsk);
+        let store = world.store(choice);
+        let error = store.load(&key()).unwrap_err();
+        assert_eq!(error.slug(), Slug::StoreLocked);
+        let mut report = Vec::new();
+        error.report(&mut report);
+        let report = String::from_utf8(report).unwrap();
+        assert!(
+            report.contains("hint: run `kfp-credential login`"),
+            "{report}"
+        );
+        assert!(store.load(&key()).is_err(), "and stays one");
+        let found = store.whereabouts(&key());
+        let trouble = found.trouble.expect("a word for status");
+        assert!(trouble.contains("would ask a person"), "{trouble}");
+
+        // What lives elsewhere asks nobody.
+        let memory = world.store(StoreChoice::Runtime);
+        memory.save(&key(), &session("t")).unwrap();
+        let found = world.store(choice).load(&key());
+        assert_eq!(found.is_ok(), choice == StoreChoice::Auto);
+        memory.forget(&key()).unwrap();
+    }
+}
+
+/// As on WSL, where the runtime folder is one that all can write to.
+#[test]
+fn a_keyring_without_a_service_and_an_open_runtime_folder_leave_the_file() {
+    let Some(world) = World::with_runtime() else {
+        return;
+    };
+    let runtime = world.environment.runtime_folder().unwrap();
+    open_to_all(&runtime);
+    let absent = "no D-Bus session bus, or no Secret Service on it";
+    world
+        .keyring
+        .set_trouble(Trouble::Absent(absent.to_owned()));
+    let store = world.store(StoreChoice::Auto);
+    assert_eq!(store.load(&key()).unwrap(), None);
+    assert_eq!(store.save(&key(), &session("t")).unwrap(), Place::Nowhere);
+    let words = world.words();
+    let trouble = store.whereabouts(&key()).trouble.unwrap();
+    for words in [&words, &trouble] {
+        assert!(words.contains(absent), "{words}");
+        assert!(words.contains("mode 0777"), "{words}");
+    }
+    assert!(words.contains("`store: file`"), "{words}");
+    assert!(world.state_is_untouched());
+    let file = world.store(StoreChoice::File);
+    file.save(&key(), &session("t")).unwrap();
+    assert_eq!(file.load(&key()).unwrap(), Some(session("t")));
+}
+
+#[cfg(unix)]
+fn open_to_all(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn open_to_all(_path: &Path) {}
 
 #[test]
 fn status_is_told_where_a_session_rests_or_would() {

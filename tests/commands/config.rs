@@ -360,7 +360,7 @@ fn a_wrong_file_is_told_with_line_and_column() {
         (
             "store: disk",
             ":6:12:",
-            "auto, keyring, runtime, file or none",
+            "auto, keyring, runtime, keyutils, file or none",
         ),
         ("session-lifetime: soon", ":6:23:", "90s, 10m"),
         ("header: cookie", ":6:13:", "proxy-authorization"),

@@ -25,6 +25,7 @@ pub const HOSTS: [&str; 5] = [
 
 type Answer = Arc<dyn Fn(&Request) -> Response + Send + Sync>;
 type Interceptor = Arc<dyn Fn(&str, &Request) -> Option<Response> + Send + Sync>;
+type Change = Arc<dyn Fn(&str, &Request, Response) -> Response + Send + Sync>;
 
 /// Says what else there is beside Google's own hosts.
 pub struct Options {
@@ -62,6 +63,7 @@ pub struct Google {
 pub struct Shared {
     pub state: Mutex<State>,
     interceptor: Mutex<Option<Interceptor>>,
+    change: Mutex<Option<Change>>,
     options: Options,
 }
 
@@ -78,6 +80,7 @@ impl Google {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             interceptor: Mutex::default(),
+            change: Mutex::default(),
             options,
         });
         let (front, machine) = (Arc::clone(&shared), Arc::clone(&shared));
@@ -159,6 +162,14 @@ impl Google {
         answer: impl Fn(&str, &Request) -> Option<Response> + Send + Sync + 'static,
     ) {
         *lock(&self.shared.interceptor) = Some(Arc::new(answer));
+    }
+
+    /// Lets this function change, or hold back, what Google has answered already.
+    pub fn change(
+        &self,
+        change: impl Fn(&str, &Request, Response) -> Response + Send + Sync + 'static,
+    ) {
+        *lock(&self.shared.change) = Some(Arc::new(change));
     }
 
     /// Gives a refresh token, as a login long ago left it.
@@ -306,6 +317,16 @@ fn request(method: &str, url: &Url, host: &str) -> Request {
 
 impl Shared {
     fn answer(&self, host: &str, request: &Request) -> Response {
+        let response = self.own_answer(host, request);
+        // Not held while the answer is held back.
+        let change = lock(&self.change).clone();
+        match change {
+            Some(change) => change(host, request, response),
+            None => response,
+        }
+    }
+
+    fn own_answer(&self, host: &str, request: &Request) -> Response {
         if let Some(response) = self.intercepted(host, request) {
             return response;
         }

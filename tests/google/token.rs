@@ -25,6 +25,9 @@ pub fn answer(shared: &Shared, host: &str, request: &Request) -> Response {
     match (request.method.as_str(), host, request.path()) {
         ("POST", "oauth2.googleapis.com", "/token")
         | ("POST", "www.googleapis.com", "/oauth2/v4/token") => {}
+        ("POST", "oauth2.googleapis.com", "/revoke") => {
+            return revocation(&mut lock(&shared.state), request);
+        }
         ("GET", "www.googleapis.com", "/oauth2/v3/certs") => {
             return state::json(200, &json!({"keys": [jwt::GOOGLE.jwk()]}));
         }
@@ -57,6 +60,18 @@ pub fn answer(shared: &Shared, host: &str, request: &Request) -> Response {
             "invalid_request",
             "Required parameter is missing: grant_type",
         ),
+    }
+}
+
+/// Ends a grant (RFC 7009), as <https://developers.google.com/identity/protocols/oauth2/native-app#tokenrevoke> has it.
+fn revocation(state: &mut State, request: &Request) -> Response {
+    let given = request.form("token").unwrap_or_default();
+    match state.refresh_tokens.get(&given).map(|kept| kept.grant) {
+        Some(grant) => {
+            state.revoke(grant);
+            state::json(200, &json!({}))
+        }
+        None => error(400, "invalid_token", "Token expired or revoked"),
     }
 }
 

@@ -135,3 +135,29 @@ fn two_endpoints_at_once_do_not_use_one_refresh_token_twice() {
     }
     assert_eq!(person.google.reuses(), 0);
 }
+
+#[test]
+fn an_end_is_counted_by_googles_clock() {
+    use chrono::{DateTime, TimeDelta, Utc};
+    for ahead in [-7200, 7200] {
+        let person = Person::new();
+        let exp = Utc::now().timestamp() + ahead + 3599;
+        person.google.behave(|behave| {
+            behave.claims.insert("exp".to_owned(), exp.into());
+        });
+        person.google.change(move |host, _, response| {
+            if host == IAP_HOST {
+                // It has a clock of its own.
+                return Response::json(200, r#"{"multi_user":true}"#);
+            }
+            let now = Utc::now() + TimeDelta::seconds(ahead);
+            response.header("Date", &now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        });
+        person.is_logged_in();
+        let answer = person.run(&["get"]).assert_success().json();
+        let end = answer["status"]["kfp"]["expiresAt"].as_str();
+        let end: DateTime<Utc> = end.expect("an end").parse().expect("a time");
+        let life = (end - Utc::now()).num_seconds();
+        assert!((3580..=3600).contains(&life), "{ahead}: {life}");
+    }
+}

@@ -195,6 +195,14 @@ impl RealDoor {
         self.dex.log()
     }
 
+    /// Returns the relying party's log.
+    pub fn front_log(&self) -> String {
+        match &self.front {
+            Front::OAuth2Proxy(proxy) => proxy.log(),
+            Front::Apache(apache) => apache.log(),
+        }
+    }
+
     /// Counts the login forms posted to Dex.
     pub fn posts(&self) -> usize {
         let is_login = |request: &&Request| {

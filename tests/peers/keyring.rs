@@ -1,20 +1,17 @@
-//! A private session bus with a real gnome-keyring on it, without a screen.
+//! A real gnome-keyring on a private session bus: without a screen, or with one and gcr's prompter on it.
 
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
-
 use super::process::{self, Process};
+use super::screen::Screen;
+use super::session_bus::{Activatable, SECRETS, SessionBus};
 use super::{Found, install};
 use crate::support::sandbox::Sandbox;
 
 /// Is the password of the login collection.
-const PASSWORD: &[u8] = b"keyring-secret-85";
-const SERVICE: &str = "org.freedesktop.secrets";
+pub const PASSWORD: &str = "keyring-secret-85";
 
 /// Is what a client finds on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +20,10 @@ pub enum State {
     Unlocked,
     /// One whose default collection is locked; nobody can answer a prompt.
     Locked,
+    /// One without any collection yet.
+    Fresh,
+    /// One that is started by the first call, and is then open.
+    OnDemand,
     /// A bus without a Secret Service, and with none to start.
     Absent,
     /// A Secret Service that never answers.
@@ -32,52 +33,82 @@ pub enum State {
 /// Is a bus with a keyring. Both end with it.
 pub struct Keyring {
     daemon: Option<Process>,
-    bus: Process,
-    folder: TempDir,
+    bus: SessionBus,
+    screen: Option<Screen>,
 }
 
 impl Keyring {
     pub fn start(state: State) -> Found<Self> {
-        let dbus = install::program("dbus-daemon", "dbus")?;
-        install::program("dbus-send", "dbus")?;
         let gnome = install::program("gnome-keyring-daemon", "gnome-keyring")?;
-        // Unix sockets want a short path.
-        let folder = tempfile::Builder::new().prefix("kr").tempdir();
-        let folder = folder.expect("a temporary folder");
-        for name in ["home", "run", "data"] {
-            let path = folder.path().join(name);
-            fs::create_dir(&path).expect("a folder");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("mode 0700");
-        }
-
+        let on_demand = Activatable {
+            name: SECRETS,
+            command: format!(
+                "/bin/sh -c 'printf %s {PASSWORD} | exec \"$0\" --foreground --unlock --components=secrets' {}",
+                gnome.display()
+            ),
+        };
+        let services = [on_demand];
+        let services = if state == State::OnDemand {
+            &services[..]
+        } else {
+            &[]
+        };
         let mut keyring = Self {
             daemon: None,
-            bus: start_bus(&dbus, folder.path()),
-            folder,
+            bus: SessionBus::start(services, &[])?,
+            screen: None,
         };
-        let socket = keyring.folder.path().join("bus");
-        keyring.bus.wait_until(|| socket.exists());
-        if state == State::Absent {
-            return Ok(keyring);
-        }
-        keyring.start_daemon(&gnome);
         match state {
-            State::Locked => keyring.lock(),
-            State::Hung => keyring.hang(),
-            State::Unlocked | State::Absent => {}
+            State::Absent | State::OnDemand => {}
+            State::Fresh => keyring.start_daemon(&gnome, false),
+            State::Unlocked => keyring.start_daemon(&gnome, true),
+            State::Locked => {
+                keyring.start_daemon(&gnome, true);
+                keyring.lock();
+            }
+            State::Hung => {
+                keyring.start_daemon(&gnome, true);
+                keyring.hang();
+            }
         }
         Ok(keyring)
     }
 
+    /// Starts one that is locked and asks for its password on a screen.
+    pub fn locked_with_a_screen() -> Found<Self> {
+        let gnome = install::program("gnome-keyring-daemon", "gnome-keyring")?;
+        let prompter = Path::new("/usr/libexec/gcr-prompter");
+        if !prompter.exists() {
+            return Err(super::Missing::new("gcr-prompter (Debian package gcr)"));
+        }
+        let screen = Screen::start()?;
+        let prompter = Activatable {
+            name: "org.gnome.keyring.SystemPrompter",
+            command: prompter.display().to_string(),
+        };
+        let mut keyring = Self {
+            daemon: None,
+            bus: SessionBus::start(&[prompter], &screen.environment())?,
+            screen: Some(screen),
+        };
+        keyring.start_daemon(&gnome, true);
+        keyring.lock();
+        Ok(keyring)
+    }
+
+    /// Returns the screen on which it asks.
+    pub fn screen(&self) -> &Screen {
+        self.screen.as_ref().expect("a keyring with a screen")
+    }
+
     /// Returns the environment that leads a child process here, and to no other keyring.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        environment(self.folder.path())
+        self.bus.environment()
     }
 
     /// Leads every later run of a home here.
     pub fn serve(&self, home: &Sandbox) {
-        let bus = format!("unix:path={}/bus", self.folder.path().display());
-        home.env("DBUS_SESSION_BUS_ADDRESS", &bus);
+        self.bus.serve(home);
     }
 
     /// Prepares a command in that environment.
@@ -91,11 +122,17 @@ impl Keyring {
     pub fn lock(&self) {
         let collections = "array:objpath:/org/freedesktop/secrets/collection/login";
         let sent = self
-            .send(SERVICE, "/org/freedesktop/secrets")
+            .bus
+            .send(SECRETS, "/org/freedesktop/secrets")
             .args(["org.freedesktop.Secret.Service.Lock", collections])
             .output()
             .expect("dbus-send");
         assert!(sent.status.success(), "Lock: {sent:?}");
+    }
+
+    /// Returns the daemon's process.
+    pub fn daemon_id(&self) -> u32 {
+        self.daemon.as_ref().expect("a daemon").id()
     }
 
     /// Stops the daemon without ending it: it keeps its name and answers nothing.
@@ -113,76 +150,36 @@ impl Keyring {
         self.daemon = None;
     }
 
+    /// Starts it again, open, with what it has kept.
+    pub fn restart_daemon(&mut self) {
+        self.stop_daemon();
+        let gnome = install::program("gnome-keyring-daemon", "gnome-keyring");
+        self.start_daemon(&gnome.expect("it was there before"), true);
+    }
+
     /// Returns the folder of all that this keyring writes.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.bus.folder()
     }
 
     pub fn log(&self) -> String {
         self.bus.log() + &self.daemon.as_ref().map_or_else(String::new, Process::log)
     }
 
-    fn start_daemon(&mut self, program: &Path) {
+    fn start_daemon(&mut self, program: &Path, unlock: bool) {
         let mut command = process::command(program);
         // The daemonising form races with the first client.
-        command.args(["--foreground", "--unlock", "--components=secrets"]);
-        command.envs(self.environment()).stdin(Stdio::piped());
-        let log = self.folder.path().join("keyring.log");
+        command.args(["--foreground", "--components=secrets"]);
+        command.envs(self.environment());
+        if unlock {
+            command.arg("--unlock").stdin(Stdio::piped());
+        }
+        let log = self.folder().join("keyring.log");
         let mut daemon = Process::start("gnome-keyring-daemon", command, &log);
-        daemon.feed(PASSWORD);
-        daemon.wait_until(|| self.has_service());
+        if unlock {
+            daemon.feed(PASSWORD.as_bytes());
+        }
+        daemon.wait_until(|| self.bus.has(SECRETS));
         self.daemon = Some(daemon);
     }
-
-    fn has_service(&self) -> bool {
-        let asked = self
-            .send("org.freedesktop.DBus", "/org/freedesktop/DBus")
-            .arg("org.freedesktop.DBus.NameHasOwner")
-            .arg(format!("string:{SERVICE}"))
-            .output()
-            .expect("dbus-send");
-        String::from_utf8_lossy(&asked.stdout).contains("boolean true")
-    }
-
-    fn send(&self, destination: &str, object: &str) -> Command {
-        let mut command = self.command("dbus-send");
-        command.args(["--session", "--print-reply", "--reply-timeout=5000"]);
-        command.arg(format!("--dest={destination}")).arg(object);
-        command
-    }
-}
-
-fn environment(folder: &Path) -> Vec<(&'static str, OsString)> {
-    let mut address = OsString::from("unix:path=");
-    address.push(folder.join("bus"));
-    vec![
-        ("DBUS_SESSION_BUS_ADDRESS", address),
-        ("HOME", folder.join("home").into()),
-        ("XDG_RUNTIME_DIR", folder.join("run").into()),
-        ("XDG_DATA_HOME", folder.join("data").into()),
-    ]
-}
-
-/// Starts a bus that starts no services of its own accord, unlike the system's configuration.
-fn start_bus(program: &Path, folder: &Path) -> Process {
-    let config = format!(
-        r#"<busconfig>
-  <type>session</type>
-  <listen>unix:path={}/bus</listen>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"#,
-        folder.display()
-    );
-    let file = folder.join("bus.conf");
-    fs::write(&file, config).expect("the bus's configuration");
-    let mut command = process::command(program);
-    command.arg("--nofork").arg("--nopidfile");
-    command.arg(format!("--config-file={}", file.display()));
-    command.envs(environment(folder));
-    Process::start("dbus-daemon", command, &folder.join("bus.log"))
 }

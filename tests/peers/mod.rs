@@ -1,5 +1,5 @@
 //! Real servers and clients for the tests, on loopback: Dex, oauth2-proxy, OpenLDAP, Apache with
-//! `mod_auth_openidc`, gnome-keyring, kubectl and Python's requests and kfp.
+//! `mod_auth_openidc`, gnome-keyring, KeePassXC, kubectl and Python's requests and kfp.
 //!
 //! [`front_door`] ties the servers into a Kubeflow-like front door; the other modules start one
 //! peer each. [`install`] builds what comes from a registry, once for a machine; what comes with
@@ -17,6 +17,7 @@ pub mod dex;
 pub mod front_door;
 pub mod google_oauth2;
 pub mod install;
+pub mod keepassxc;
 pub mod keyring;
 pub mod kube_apiserver;
 pub mod kubectl;
@@ -26,6 +27,8 @@ pub mod oidc_provider;
 pub mod ports;
 pub mod process;
 pub mod python;
+pub mod screen;
+pub mod session_bus;
 pub mod slapd;
 pub mod tls;
 pub mod visitor;

@@ -76,6 +76,15 @@ impl Process {
         }
     }
 
+    /// Waits for its end; what takes longer is a failure.
+    pub fn ends_within(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while self.child.try_wait().expect("a child's status").is_none() {
+            assert!(Instant::now() < end, "{}: {}", self.name, self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Sends a signal by its name, such as `STOP`.
     pub fn signal(&self, name: &str) {
         let mut shell = Command::new("sh");

@@ -5,6 +5,7 @@
 
 pub mod contract;
 pub mod front_door;
+pub mod gate;
 pub mod http;
 pub mod kfp_api;
 pub mod outside;

@@ -72,6 +72,11 @@ impl Sandbox {
         sandbox
     }
 
+    /// Runs this binary from now on.
+    pub fn run_with(&mut self, binary: impl Into<PathBuf>) {
+        self.binary = binary.into();
+    }
+
     /// Returns the home folder, where every run starts.
     pub fn home(&self) -> PathBuf {
         self.root.path().join("home")
@@ -118,6 +123,11 @@ impl Sandbox {
         lock(&self.env).insert(name.to_owned(), value.to_owned());
     }
 
+    /// Returns what later runs find in a variable.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        lock(&self.env).get(name).cloned()
+    }
+
     /// Takes a variable away from every later run.
     pub fn env_remove(&self, name: &str) {
         lock(&self.env).remove(name);
@@ -151,6 +161,7 @@ impl Sandbox {
     pub fn command(&self, args: &[&str]) -> Run<'_> {
         Run {
             sandbox: self,
+            binary: self.binary.clone(),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             env: lock(&self.env).clone(),
             stdin: None,
@@ -241,6 +252,7 @@ fn others_can_read(_path: &Path) -> bool {
 #[must_use]
 pub struct Run<'a> {
     sandbox: &'a Sandbox,
+    binary: PathBuf,
     args: Vec<String>,
     env: BTreeMap<String, String>,
     stdin: Option<String>,
@@ -257,6 +269,12 @@ impl<'a> Run<'a> {
     /// Takes a variable away from this run.
     pub fn env_remove(mut self, name: &str) -> Self {
         self.env.remove(name);
+        self
+    }
+
+    /// Runs this program in the binary's place, which runs the binary.
+    pub fn by(mut self, program: &Path) -> Self {
+        program.clone_into(&mut self.binary);
         self
     }
 
@@ -287,9 +305,9 @@ impl<'a> Run<'a> {
             lock(&sandbox.logs).insert(sandbox.home().join(log));
         }
         let (mut command, stdin) = match (self.terminal, &self.stdin) {
-            (Some(line), _) => (with_terminal(&sandbox.binary), Stdio::from(line)),
-            (None, Some(_)) => (without_terminal(&sandbox.binary), Stdio::piped()),
-            (None, None) => (without_terminal(&sandbox.binary), Stdio::null()),
+            (Some(line), _) => (with_terminal(&self.binary), Stdio::from(line)),
+            (None, Some(_)) => (without_terminal(&self.binary), Stdio::piped()),
+            (None, None) => (without_terminal(&self.binary), Stdio::null()),
         };
         let mut child = command
             .args(&self.args)
@@ -301,7 +319,7 @@ impl<'a> Run<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", sandbox.binary.display()));
+            .unwrap_or_else(|error| panic!("{}: {error}", self.binary.display()));
         if let (Some(text), Some(mut pipe)) = (self.stdin, child.stdin.take()) {
             // A program that does not read its stdin may close it: no failure of the test.
             thread::spawn(move || pipe.write_all(text.as_bytes()).ok());
@@ -377,6 +395,17 @@ impl Running<'_> {
         self.child.id()
     }
 
+    /// Waits until stderr holds these words.
+    #[track_caller]
+    pub fn says(&self, words: &str) {
+        while !self.stderr.text().contains(words) {
+            if self.started.elapsed() > DEADLINE {
+                self.hung(&format!("it did not say {words:?}"));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Waits until stderr holds a whole word that begins like this, and returns the word.
     #[track_caller]
     pub fn says_word(&self, start: &str) -> String {
@@ -396,12 +425,17 @@ impl Running<'_> {
 
     /// Sends it what Ctrl-C sends.
     pub fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// Sends a signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
         let id = self.id().to_string();
         let sent = Command::new("kill")
-            .args(["-INT", &id])
+            .args(["-s", name, &id])
             .status()
             .expect("kill");
-        assert!(sent.success(), "kill -INT {id}");
+        assert!(sent.success(), "kill -s {name} {id}");
     }
 
     /// Waits for the end, a minute from the start at most.

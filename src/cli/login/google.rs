@@ -15,28 +15,27 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::terminal;
 
+/// Finds IAP's own client where a person is to log in and the context does not name it.
+pub(super) fn settle_client_id(setting: &Setting<'_, '_>, context: &mut Context) -> Result<()> {
+    if persons_iap(context).is_none_or(|iap| iap.client_id.is_some()) {
+        return Ok(());
+    }
+    let found = confirmed_client_id(setting, context)?;
+    if let Method::Iap(iap) = &mut context.method {
+        iap.client_id = Some(found);
+    }
+    Ok(())
+}
+
 /// Logs a person in where the context asks for one, and keeps what renews that login. Gives it for this run alone
 /// where it cannot be kept; `None` where it is kept, or the context needs no person.
 pub(super) fn in_browser(
     setting: &Setting<'_, '_>,
-    context: &mut Context,
+    context: &Context,
     store: &Store<'_>,
     reaching: Reaching,
 ) -> Result<Option<Grant>> {
-    let Method::Iap(iap) = &context.method else {
-        return Ok(None);
-    };
-    if iap.google.service_account.is_some() || iap.other_client_id.is_none() {
-        return Ok(None);
-    }
-    if iap.client_id.is_none() {
-        let found = confirmed_client_id(setting, context)?;
-        if let Method::Iap(iap) = &mut context.method {
-            iap.client_id = Some(found);
-        }
-    }
-    let context = &*context;
-    let Method::Iap(iap) = &context.method else {
+    let Some(iap) = persons_iap(context) else {
         return Ok(None);
     };
     let run = setting.run();
@@ -49,6 +48,8 @@ pub(super) fn in_browser(
     let login = user::log_in(&api, iap, secret, run.environment, reaching, &tell)?;
 
     let grants = Grants::of(run, context, store);
+    // A renewal that is under way would keep its own over this one.
+    let _alone = grants.lock(iap)?;
     match grants.keep(iap, &login.grant, Some(&login.email)) {
         Ok(Some(place)) => {
             setting.tell(&format!(
@@ -65,6 +66,17 @@ pub(super) fn in_browser(
         }
     }
     Ok(Some(login.grant))
+}
+
+/// Gives what the context says of IAP where it means a person.
+fn persons_iap(context: &Context) -> Option<&Iap> {
+    match &context.method {
+        Method::Iap(iap) => {
+            let is_persons = iap.google.service_account.is_none() && iap.other_client_id.is_some();
+            is_persons.then_some(iap)
+        }
+        _ => None,
+    }
 }
 
 fn client_secret(setting: &Setting<'_, '_>, iap: &Iap) -> Result<Option<Secret>> {

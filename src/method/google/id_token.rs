@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::Minted;
 use crate::error::{Error, Result, Slug};
-use crate::http::fit_to_show;
+use crate::http::{ServerClock, fit_to_show};
 use crate::jwt::{self, Claims};
 use crate::secret::Secret;
 
@@ -13,20 +13,26 @@ use crate::secret::Secret;
 /// (<https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken>).
 const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
 
-/// Checks an ID token's issuer, audience and end, and gives its claims.
-pub fn checked_claims(token: &Secret, audience: &str) -> Result<Claims> {
-    checked_claims_at(token, audience, Utc::now())
+/// Checks an ID token's issuer, audience and end, by the clock of who made it, and gives its claims.
+pub fn checked_claims(token: &Secret, audience: &str, clock: &ServerClock) -> Result<Claims> {
+    checked_claims_at(token, audience, clock.theirs(Utc::now()))
 }
 
-/// Checks an ID token for IAP, which wants an e-mail address in it, and gives it as a bearer token.
-pub fn minted(token: Secret, audience: &str, now: DateTime<Utc>) -> Result<Minted> {
-    let claims = checked_claims_at(&token, audience, now)?;
+/// Checks an ID token for IAP, which wants an e-mail address in it, and gives it as a bearer token, with its end in our
+/// own time.
+pub fn minted(
+    token: Secret,
+    audience: &str,
+    now: DateTime<Utc>,
+    clock: &ServerClock,
+) -> Result<Minted> {
+    let claims = checked_claims_at(&token, audience, clock.theirs(now))?;
     let Some(email) = jwt::text_claim(token.expose(), "email") else {
         return Err(invalid("it names no e-mail address, which IAP asks for"));
     };
     Ok(Minted {
         token,
-        expires_at: claims.expires_at.unwrap_or(now),
+        expires_at: claims.expires_at.map_or(now, |end| clock.ours(end)),
         principal: Some(email),
     })
 }
@@ -96,8 +102,9 @@ mod tests {
 
     #[test]
     fn a_good_token_gives_its_end_and_its_principal() {
+        let clock = ServerClock::default();
         for issuer in ISSUERS {
-            let minted = minted(with("iss", json!(issuer)), "iap", at(0)).unwrap();
+            let minted = minted(with("iss", json!(issuer)), "iap", at(0), &clock).unwrap();
             assert_eq!(minted.expires_at, at(3600));
             assert_eq!(minted.principal.as_deref(), Some("sa@x"));
         }
@@ -105,6 +112,7 @@ mod tests {
 
     #[test]
     fn each_wrong_claim_is_told() {
+        let clock = ServerClock::default();
         for (token, words) in [
             (Secret::new("opaque"), "not a JWT"),
             (token("none", &good()), "nobody has signed"),
@@ -120,7 +128,7 @@ mod tests {
             (with("exp", json!(null)), "no end"),
             (with("email", json!(null)), "e-mail"),
         ] {
-            let error = minted(token, "iap", at(0)).unwrap_err();
+            let error = minted(token, "iap", at(0), &clock).unwrap_err();
             assert_eq!(error.slug(), Slug::OauthTokenInvalid);
             assert!(error.message().contains(words), "{error}");
         }

@@ -107,7 +107,12 @@ impl Target {
             "delegates": self.delegate_names(),
         });
         let answer: IdTokenAnswer = self.call(minting, source, "generateIdToken", &body)?;
-        id_token::minted(answer.token, audience, (minting.run.now)())
+        id_token::minted(
+            answer.token,
+            audience,
+            (minting.run.now)(),
+            minting.api.clock(),
+        )
     }
 
     /// Mints an access token.
@@ -125,7 +130,7 @@ impl Target {
         let answer: AccessTokenAnswer = self.call(minting, source, "generateAccessToken", &body)?;
         Ok(Minted {
             token: answer.access_token,
-            expires_at: answer.expire_time,
+            expires_at: minting.api.clock().ours(answer.expire_time),
             principal: Some(self.email.clone()),
         })
     }

@@ -64,7 +64,7 @@ impl MetadataServer {
         match answer.status {
             200 => {
                 let token = Secret::new(answer.body.expose().trim());
-                id_token::minted(token, audience, (minting.run.now)())
+                id_token::minted(token, audience, (minting.run.now)(), minting.api.clock())
             }
             _ => Err(self.refused(&answer, &url)),
         }

@@ -68,7 +68,7 @@ impl Key {
             let what = format!("{} gave no ID token", self.token_uri);
             Error::new(Slug::OauthTokenInvalid, what)
         })?;
-        id_token::minted(token, audience, (minting.run.now)())
+        id_token::minted(token, audience, (minting.run.now)(), minting.api.clock())
     }
 
     /// Mints an access token (<https://developers.google.com/identity/protocols/oauth2/service-account>).

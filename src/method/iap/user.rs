@@ -30,6 +30,7 @@ use crate::terminal;
 
 const AUTHORIZATION_URL: &str = "https://accounts.google.com/o/oauth2/v2/auth";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+const REVOCATION_URL: &str = "https://oauth2.googleapis.com/revoke";
 /// How long a person may take in the browser.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
@@ -52,8 +53,8 @@ pub struct LoggedIn {
 
 /// An ID token for the IAP client, and the refresh token that replaces the old one, where Google rotated it.
 pub struct Refreshed {
-    /// The ID token, unchecked.
-    pub id_token: Secret,
+    /// The ID token, unchecked; a refresh token that comes without one is good all the same.
+    pub id_token: Option<Secret>,
     /// What renews it from now on.
     pub grant: Grant,
 }
@@ -115,7 +116,7 @@ pub fn refresh(api: &Api<'_>, grant: &Grant, iap_client_id: &str) -> Result<Refr
     let answer: Answer =
         serde_json::from_str(answer.body.expose()).map_err(|_| no_token_endpoint(DOING))?;
     Ok(Refreshed {
-        id_token: answer.id_token.ok_or_else(no_id_token)?,
+        id_token: answer.id_token,
         grant: Grant {
             refresh_token: answer
                 .refresh_token
@@ -123,6 +124,22 @@ pub fn refresh(api: &Api<'_>, grant: &Grant, iap_client_id: &str) -> Result<Refr
             ..grant.clone()
         },
     })
+}
+
+/// Ends a login at Google (RFC 7009): its refresh token, and every token that came of it. One that is dead already is no
+/// failure.
+pub fn revoke(api: &Api<'_>, grant: &Grant) -> Result<()> {
+    let url = Url::parse(REVOCATION_URL).map_err(internal)?;
+    let answer = api.post_form(&url, &[("token", grant.refresh_token.expose())])?;
+    let refusal: Option<BasicErrorResponse> = serde_json::from_str(answer.body.expose()).ok();
+    match (answer.status, refusal) {
+        (200, _) => Ok(()),
+        (400, Some(refusal)) if refusal.error().as_ref() == "invalid_token" => Ok(()),
+        (status, _) => Err(Error::new(
+            Slug::ServerError,
+            format!("{REVOCATION_URL} answered {status}"),
+        )),
+    }
 }
 
 /// Sends the person to Google's login and waits for the answer, from the browser or pasted.
@@ -168,7 +185,7 @@ pub fn log_in(
         .set_pkce_verifier(verifier)
         .request(&|request| api.send_oauth(request))
         .map_err(|error| token_failure(error, "exchanging the code of the login", &sent))?;
-    let email = checked_email(&id_token(&tokens)?, client_id, nonce.secret())?;
+    let email = checked_email(&id_token(&tokens)?, client_id, nonce.secret(), api)?;
     if let Some(account) = iap
         .account
         .as_ref()
@@ -279,14 +296,15 @@ fn id_token(tokens: &GoogleTokens) -> Result<Secret> {
     token.map(Secret::new).ok_or_else(no_id_token)
 }
 
-fn no_id_token() -> Error {
+/// Says that Google gave no ID token.
+pub(super) fn no_id_token() -> Error {
     Error::new(Slug::OauthTokenInvalid, "Google gave no ID token")
         .hint("the desktop client and the IAP client must belong to one Google Cloud project")
 }
 
 /// Checks the code exchange's own ID token (OpenID Connect Core section 3.1.3.7) and gives its e-mail address.
-fn checked_email(token: &Secret, client_id: &str, nonce: &str) -> Result<String> {
-    let claims = crate::method::google::checked_claims(token, client_id)?;
+fn checked_email(token: &Secret, client_id: &str, nonce: &str, api: &Api<'_>) -> Result<String> {
+    let claims = crate::method::google::checked_claims(token, client_id, api.clock())?;
     let said = crate::jwt::text_claim(token.expose(), "nonce");
     if said.as_deref() != Some(nonce) {
         return Err(Error::new(

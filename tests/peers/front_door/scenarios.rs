@@ -102,6 +102,14 @@ impl RealDoor {
         })
     }
 
+    /// Starts with sessions that are replaced when they are used after this long, as deployKF's.
+    pub fn refreshing_sessions(age: &'static str) -> Found<Self> {
+        Self::start(&Options::behind(oauth2_proxy::Options {
+            cookie_refresh: Some(age),
+            ..Default::default()
+        }))
+    }
+
     /// Starts with a directory whose [`crate::peers::slapd::CROWD`] gets a session of several cookies.
     pub fn split_cookie() -> Found<Self> {
         Self::ldap()

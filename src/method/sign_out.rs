@@ -1,0 +1,78 @@
+//! The end of a session at the server: best effort, and by words only what was seen.
+//!
+//! Nothing standard exists for a relying party's own session, so the two that stand before Kubeflow are asked in their
+//! own ways, and then whether the session is over is tried. oauth2-proxy, as it comes, keeps a session in its cookie
+//! alone: it can forget the browser's and still takes a copy.
+
+use crate::config::Context;
+use crate::credential::{Cookie, Material};
+use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::http::{HTML, Http};
+use crate::method::check::{Verdict, check};
+use crate::method::safe_way;
+use crate::run::Run;
+use crate::secret::Secret;
+use crate::store::Entry;
+
+/// oidc-authservice's session, which is good as a bearer token too.
+const AUTHSERVICE: &str = "authservice_session";
+
+/// What has become of a session at its server.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The server takes it no more.
+    Ended,
+    /// The server was asked, and takes it still.
+    TakenStill,
+    /// Nothing is known, for this reason.
+    Unknown(String),
+}
+
+/// Ends a stored session at its server; `None` where the credential is none of a session. Its cookies go to the
+/// endpoint's own origin and nowhere else.
+pub fn sign_out(
+    run: Run<'_>,
+    context: &Context,
+    extra_headers: &[(String, Secret)],
+    entry: &Entry,
+) -> Option<Ending> {
+    let Material::Cookies(cookies) = &entry.credential.material else {
+        return None;
+    };
+    let verdict = asked(run, context, extra_headers, entry, cookies)
+        .and_then(|()| check(run, context, extra_headers, entry));
+    Some(match verdict {
+        Ok(Verdict::Refused) => Ending::Ended,
+        Ok(Verdict::Taken | Verdict::SetAnew(_)) => Ending::TakenStill,
+        Ok(Verdict::Unknown(why)) => Ending::Unknown(why),
+        Err(error) => Ending::Unknown(error.one_line()),
+    })
+}
+
+fn asked(
+    run: Run<'_>,
+    context: &Context,
+    extra_headers: &[(String, Secret)],
+    entry: &Entry,
+    cookies: &[Cookie],
+) -> Result<()> {
+    let Ok(endpoint) = Endpoint::parse(&entry.endpoint) else {
+        return Ok(());
+    };
+    safe_way(endpoint.url(), context)?;
+    let http = Http::new(context, &endpoint, extra_headers, run.trace)?;
+    http.bring_cookies(cookies);
+    let mut url = endpoint.url().clone();
+    if let Some(session) = cookies.iter().find(|cookie| cookie.name == AUTHSERVICE) {
+        url.set_path("/authservice/logout");
+        let bearer = Secret::new(format!("Bearer {}", session.value.expose()));
+        http.post_with(&url, &[("Authorization".to_owned(), bearer)])?;
+        return Ok(());
+    }
+    // The proxy's own paths lie where its cookies go.
+    let prefix = cookies.first().map_or("", |cookie| cookie.path.as_str());
+    url.set_path(&format!("{}/oauth2/sign_out", prefix.trim_end_matches('/')));
+    http.get(&url, HTML)?;
+    Ok(())
+}

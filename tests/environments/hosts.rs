@@ -1,0 +1,180 @@
+//! Homes that are missing, full, closed or somebody else's.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::namespace::{Namespace, Wrapped, give_away};
+use crate::peers::keyring::{Keyring, State};
+use crate::peers::needs;
+use crate::support::sandbox::Sandbox;
+use crate::table::Environment;
+use crate::user::{User, note};
+
+#[test]
+fn home_is_read_only() {
+    let mut environment = Environment::new("HOME is read-only");
+    let mut home = Sandbox::new();
+    let namespace = needs!(Namespace::start(
+        r#"mount --bind "$1" "$1"; mount -o remount,bind,ro "$1""#,
+        &[&home.home()]
+    ));
+    home.run_with(namespace.binary());
+    let user = User::with(home, |_| None);
+    user.look(&mut environment, "auto")
+        .assert_not_kept()
+        .says("going on without a lock");
+    user.look(&mut environment, "file")
+        .assert_not_kept()
+        .says("going on without a lock")
+        .says("the credential was not stored: [store-unavailable]")
+        .says("Read-only file system");
+    if user.home.runtime_on_tmpfs() {
+        user.look(&mut environment, "runtime")
+            .assert_kept("runtime folder");
+    }
+    user.look(&mut environment, "keyutils")
+        .assert_kept("kernel's keyring");
+}
+
+#[test]
+fn the_disk_is_full() {
+    let mut environment = Environment::new("disk is full");
+    let mut home = Sandbox::new();
+    let state = home.state_folder();
+    fs::create_dir_all(&state).expect("the state folder");
+    let namespace = needs!(Namespace::start(
+        r#"mount -t tmpfs -o size=64k,mode=0700 tmpfs "$1""#,
+        &[&state]
+    ));
+    home.run_with(namespace.binary());
+    let user = User::with(home, |_| None);
+    let stored = user.get("file", &[]).assert_success().stdout;
+    namespace.run(r#"head -c 1M /dev/zero >"$0/filler" || true"#, &state);
+    let fresh = user.get("file", &["--refresh", "-v"]).assert_success();
+    let fresh = fresh
+        .assert_says("the credential was not stored: [store-unavailable]")
+        .assert_says("No space left on device");
+    assert_ne!(fresh.stdout, stored);
+    let status = user.status("file");
+    assert_eq!(status["state"], "logged in", "the old one is still there");
+    note(
+        &mut environment,
+        "file",
+        "answered, the old one stays",
+        &fresh,
+        &status,
+    );
+    assert_eq!(user.get("file", &[]).assert_success().stdout, stored);
+    namespace.run(r#"rm "$0/filler""#, &state);
+    user.get("file", &["--refresh"]).assert_success();
+    user.look(&mut environment, "file").assert_kept("file");
+}
+
+#[test]
+fn home_is_not_set() {
+    let mut environment = Environment::new("HOME is not set");
+    let user = User::new();
+    for name in [
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "XDG_RUNTIME_DIR",
+    ] {
+        user.home.env_remove(name);
+    }
+    user.look(&mut environment, "auto")
+        .assert_not_kept()
+        .says("XDG_RUNTIME_DIR is not set");
+    user.look(&mut environment, "file")
+        .assert_not_kept()
+        .says("neither XDG_STATE_HOME nor HOME is set")
+        .status_says("neither XDG_STATE_HOME nor HOME is set");
+}
+
+/// A rootless one: root of a user namespace, without a session of any kind.
+#[test]
+fn root_in_a_container() {
+    let mut environment = Environment::new("root in a container");
+    let namespace = needs!(Namespace::start("", &[]));
+    let home = Sandbox::with_binary(namespace.binary());
+    for name in ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] {
+        home.env_remove(name);
+    }
+    let user = User::with(home, |_| None);
+    user.look(&mut environment, "auto")
+        .assert_not_kept()
+        .says("no D-Bus session bus")
+        .says("`store: file`");
+    user.look(&mut environment, "keyutils")
+        .assert_kept("kernel's keyring");
+    user.look(&mut environment, "file").assert_kept("file");
+}
+
+/// The other user's number.
+const STRANGER: u32 = 65_533;
+
+/// What one user has stored is nobody else's, whatever the other's environment says.
+#[test]
+fn two_users_on_one_host() {
+    let mut environment = Environment::new("two users on one host");
+    let wrapped = needs!(Wrapped::as_user(STRANGER));
+    let keyring = needs!(Keyring::start(State::Unlocked));
+    let owner = User::new();
+    keyring.serve(&owner.home);
+    let in_memory = owner.home.runtime_on_tmpfs();
+    let places = ["keyring", "keyutils", "file", "runtime"];
+    let places = &places[..if in_memory { 4 } else { 3 }];
+    let before = places
+        .iter()
+        .map(|store| owner.get(store, &[]).assert_success().stdout);
+    let before: Vec<String> = before.collect();
+
+    let stranger = User {
+        home: Sandbox::with_binary(&wrapped.binary),
+        door: owner.door,
+    };
+    give_away(&stranger.home, STRANGER);
+    let password = crate::support::front_door::PASSWORD;
+    stranger
+        .home
+        .env("KFP_CREDENTIAL_PASSWORD", &stranger.home.secret(password));
+    keyring.serve(&stranger.home);
+    let state = owner.home.home().join(".local/state");
+    stranger
+        .home
+        .env("XDG_STATE_HOME", &state.to_string_lossy());
+    if let Some(runtime) = owner.home.variable("XDG_RUNTIME_DIR") {
+        stranger.home.env("XDG_RUNTIME_DIR", &runtime);
+    }
+    // All of it is closed to them; where it is open, it is refused.
+    let home = owner.home.home();
+    let root = home.parent().expect("the sandbox");
+    let folders = ["", "home", "home/.local", "home/.local/state"].map(|name| root.join(name));
+    for folder in folders.iter().map(AsRef::as_ref).chain([keyring.folder()]) {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("mode 0755");
+    }
+    for store in places {
+        let visit = stranger.look(&mut environment, store);
+        match *store {
+            "keyutils" => visit.assert_kept("kernel's keyring"), // their own
+            "file" | "runtime" => visit.assert_not_kept().says("belongs to uid 0"),
+            _ => visit.assert_not_kept().says("there is no keyring"),
+        };
+    }
+    // Their own is forgotten, and the owner's file only named.
+    let logout = stranger.target("logout", "keyutils");
+    let logout: Vec<&str> = logout.iter().map(String::as_str).collect();
+    let refused = stranger.home.run(&logout);
+    assert_eq!(refused.status, 3, "{}", refused.shown());
+    refused.assert_says("error[store-unavailable]: cannot remove");
+    assert_eq!(stranger.status("keyutils")["state"], "not logged in");
+    let owner = User {
+        home: owner.home,
+        door: stranger.door,
+    };
+    let after = places
+        .iter()
+        .map(|store| owner.get(store, &[]).assert_success().stdout);
+    assert_eq!(after.collect::<Vec<_>>(), before, "nothing is lost");
+    owner.forget("keyutils");
+}

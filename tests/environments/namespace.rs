@@ -1,0 +1,127 @@
+//! Other places to run in: a user namespace with mounts of its own, another user, a session keyring.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::peers::process::{self, Process};
+use crate::peers::{Found, Missing, install};
+use crate::support::BINARY;
+use crate::support::sandbox::Sandbox;
+
+/// Is a user and mount namespace in which we are root; it ends with its owner.
+pub struct Namespace {
+    holder: Process,
+    nsenter: PathBuf,
+    folder: TempDir,
+}
+
+impl Namespace {
+    /// Makes one, and runs a script in it first, with these words after its name.
+    pub fn start(script: &str, words: &[&Path]) -> Found<Self> {
+        let unshare = install::program("unshare", "util-linux")?;
+        let nsenter = install::program("nsenter", "util-linux")?;
+        let mut tried = Command::new(&unshare);
+        let tried = tried.args(["-rm", "true"]).status();
+        if !tried.is_ok_and(|status| status.success()) {
+            return Err(Missing::new("user namespaces (`unshare -rm`)"));
+        }
+        let folder = TempDir::new().expect("a temporary folder");
+        let ready = folder.path().join("ready");
+        let mut command = process::command(unshare);
+        let script = format!("{script}\ntouch \"$0\" && exec sleep 600");
+        command.args(["-rm", "sh", "-euc", &script]).arg(&ready);
+        command.args(words);
+        let log = folder.path().join("log");
+        let mut holder = Process::start("unshare -rm", command, &log);
+        holder.wait_until(|| ready.exists());
+        Ok(Self {
+            holder,
+            nsenter,
+            folder,
+        })
+    }
+
+    /// Runs a script inside.
+    pub fn run(&self, script: &str, word: &Path) {
+        let mut command = self.enter();
+        let done = command.args(["sh", "-euc", script]).arg(word).output();
+        let done = done.expect("nsenter");
+        assert!(done.status.success(), "{script}: {done:?}");
+    }
+
+    /// Makes a program that is ours, run inside.
+    pub fn binary(&self) -> PathBuf {
+        let command = self.enter();
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        let line = format!("{} {}", self.nsenter.display(), words.join(" "));
+        script(self.folder.path(), &format!("exec {line} {BINARY} \"$@\""))
+    }
+
+    fn enter(&self) -> Command {
+        let mut command = Command::new(&self.nsenter);
+        command.arg(format!("--target={}", self.holder.id()));
+        command.args(["--user", "--mount", "--preserve-credentials", "--"]);
+        command
+    }
+}
+
+/// Makes a program that is ours, run by these words before it.
+pub struct Wrapped {
+    pub binary: PathBuf,
+    _folder: TempDir,
+}
+
+impl Wrapped {
+    pub fn in_words(words: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let binary = script(folder.path(), &format!("exec {words} {BINARY} \"$@\""));
+        Self {
+            binary,
+            _folder: folder,
+        }
+    }
+
+    /// Runs as another user, who can reach neither our folders nor where cargo builds.
+    pub fn as_user(id: u32) -> Found<Self> {
+        let setpriv = install::program("setpriv", "util-linux")?;
+        if !rustix::process::geteuid().is_root() {
+            return Err(Missing::new("root, to run as another user"));
+        }
+        let folder = TempDir::new().expect("a temporary folder");
+        let copy = folder.path().join("kfp-credential");
+        fs::copy(BINARY, &copy).expect("a copy of the binary");
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder.path(), open).expect("mode 0755");
+        let (setpriv, copy) = (setpriv.display(), copy.display());
+        let line =
+            format!("exec {setpriv} --reuid {id} --regid {id} --clear-groups -- {copy} \"$@\"");
+        let binary = script(folder.path(), &line);
+        Ok(Self {
+            binary,
+            _folder: folder,
+        })
+    }
+}
+
+/// Makes a home another user's.
+pub fn give_away(home: &Sandbox, id: u32) {
+    let home = home.home();
+    let root = home.parent().expect("the sandbox");
+    let mut command = Command::new("chown");
+    let done = command.args(["-R", &id.to_string()]).arg(root).status();
+    assert!(done.expect("chown").success());
+}
+
+fn script(folder: &Path, line: &str) -> PathBuf {
+    let file = folder.join("wrapped");
+    fs::write(&file, format!("#!/bin/sh\n{line}\n")).expect("a script");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("mode 0755");
+    file
+}

@@ -1,0 +1,41 @@
+//! Callers in the background while a person is in the browser.
+
+use super::*;
+use crate::support::gate::Gate;
+
+#[test]
+fn a_login_in_the_browser_is_waited_for() {
+    let person = Person::new();
+    let gate = Gate::default();
+    let at_google = gate.clone();
+    person.google.intercept(move |host, _| {
+        if host == "accounts.google.com" {
+            at_google.pass();
+        }
+        None
+    });
+    let browser = person.google.browser();
+    let login = person
+        .command(&["login"])
+        .env("BROWSER", &browser.to_string_lossy())
+        .spawn();
+    gate.wait_for(1);
+    let waiting: Vec<_> = (0..5)
+        .map(|_| person.command(&["get", "-v"]).spawn())
+        .collect();
+    for one in &waiting {
+        one.says("waiting: another process is logging in");
+    }
+    let late = person
+        .run(&["get", "--timeout", "1s"])
+        .assert_error(4, "login-in-progress");
+    late.assert_says(&format!("process {}", login.id()));
+    gate.open();
+    login.wait().assert_success();
+    for one in waiting {
+        one.wait()
+            .assert_success()
+            .assert_says("another process has just saved");
+    }
+    assert_eq!(gate.arrived(), 1, "one browser");
+}
