@@ -21,6 +21,7 @@ pub mod keepassxc;
 pub mod keyring;
 pub mod kube_apiserver;
 pub mod kubectl;
+pub mod kubelogin;
 pub mod kubernetes_clients;
 pub mod oauth2_proxy;
 pub mod oidc_provider;
