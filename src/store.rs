@@ -15,18 +15,17 @@ mod native;
 mod note;
 #[cfg(any(windows, target_os = "linux"))]
 mod parted;
+mod places;
 pub mod private_file;
 #[cfg(target_os = "linux")]
 mod secret_service;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use chrono::Utc;
-use serde::de::DeserializeOwned;
 
 use crate::config::context::StoreChoice;
 use crate::environment::Environment;
@@ -38,13 +37,17 @@ pub use entry::{Entry, StoredGrant, StoredPassword};
 pub use key::{Identity, Key};
 pub use lock::Lock;
 pub use note::Notes;
+pub use whereabouts::{Place, Whereabouts};
 
 use files::Folder;
-use keyring::{Backend, Keyring, Trouble};
+use keyring::{Keyring, Trouble};
 #[cfg(target_os = "linux")]
 use keyutils::open as open_kernel;
 #[cfg(not(target_os = "linux"))]
 use native::connect;
+#[cfg(not(target_os = "linux"))]
+use places::open_kernel;
+use places::{OpenKernel, no_folder, unavailable};
 #[cfg(target_os = "linux")]
 use secret_service::connect;
 
@@ -55,32 +58,6 @@ pub struct Store<'a> {
     trace: &'a Trace,
     keyring: Rc<Keyring>,
     kernel: OpenKernel,
-}
-
-/// Where an entry rests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In the operating system's keyring.
-    Keyring,
-    /// In this file of the login session's memory.
-    Runtime(PathBuf),
-    /// In the kernel's memory.
-    Kernel,
-    /// In this file on the disk.
-    File(PathBuf),
-    /// Nowhere: the next run logs in again.
-    Nowhere,
-}
-
-/// What `status` tells of a key.
-#[derive(Debug)]
-pub struct Whereabouts {
-    /// What rests there.
-    pub entry: Option<Entry>,
-    /// Where it rests, or would rest.
-    pub place: Place,
-    /// What is wrong with the place that was tried before this one, or with this one.
-    pub trouble: Option<String>,
 }
 
 impl<'a> Store<'a> {
@@ -299,22 +276,6 @@ impl<'a> Store<'a> {
         self.delete_from_keyring(key)
     }
 
-    /// Tells where the session of a key rests or would rest, and what stands in the way of a better place.
-    pub fn whereabouts(&self, key: &Key) -> Whereabouts {
-        match self.choice {
-            StoreChoice::Auto => self.whereabouts_of_auto(key),
-            StoreChoice::Keyring => self.whereabouts_in_keyring(key),
-            StoreChoice::Runtime => self.whereabouts_in(Folder::in_memory, Place::Runtime, key),
-            StoreChoice::Keyutils => {
-                let usable = self.kernel().map(drop);
-                let usable = usable.map_err(|trouble| trouble.to_string());
-                whereabouts(Place::Kernel, self.in_kernel(key), usable)
-            }
-            StoreChoice::File => self.whereabouts_in(Folder::on_disk, Place::File, key),
-            StoreChoice::None => whereabouts(Place::Nowhere, Ok(None), Ok(())),
-        }
-    }
-
     /// A copy in memory is newer than one in the keyring, as whoever saves to the keyring removes it. So it is taken
     /// at once while it lives: where it is needed, the keyring may well be one that makes us wait.
     fn load_from_memory_or_keyring(&self, key: &Key) -> Option<Entry> {
@@ -359,212 +320,10 @@ impl<'a> Store<'a> {
             }
         }
     }
-
-    /// Looks into both places, as a person asks and may wait.
-    fn whereabouts_of_auto(&self, key: &Key) -> Whereabouts {
-        let usable = self.keyring.check(key.text());
-        let in_memory = self.whereabouts_in(Folder::in_memory, Place::Runtime, key);
-        match usable {
-            usable if in_memory.entry.is_some() => Whereabouts {
-                trouble: usable.err().map(|trouble| trouble.to_string()),
-                ..in_memory
-            },
-            // A locked one may well hold the session.
-            Ok(()) | Err(Trouble::Locked) => self.whereabouts_in_keyring(key),
-            Err(no_keyring) => {
-                let no_memory = in_memory
-                    .trouble
-                    .map(|why| format!("; {why}"))
-                    .unwrap_or_default();
-                Whereabouts {
-                    trouble: Some(format!("{no_keyring}{no_memory}")),
-                    ..in_memory
-                }
-            }
-        }
-    }
-
-    fn whereabouts_in_keyring(&self, key: &Key) -> Whereabouts {
-        let found = self.in_keyring(key);
-        let usable = self
-            .keyring
-            .check(key.text())
-            .map_err(|trouble| trouble.to_string());
-        whereabouts(Place::Keyring, found, usable)
-    }
-
-    fn whereabouts_in(
-        &self,
-        folder: OpenFolder,
-        place: fn(PathBuf) -> Place,
-        key: &Key,
-    ) -> Whereabouts {
-        match folder(self.environment) {
-            Ok(opened) => whereabouts(
-                place(opened.path_of(key)),
-                self.in_folder(folder, key),
-                Ok(()),
-            ),
-            Err(why) => whereabouts(Place::Nowhere, Ok(None), Err(why)),
-        }
-    }
-
-    fn in_keyring<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, String> {
-        parse_item(key, self.keyring.read(key.text()))
-    }
-
-    fn in_kernel<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, String> {
-        let found = self.kernel().and_then(|mut kernel| kernel.read(key.text()));
-        parse_item(key, found)
-    }
-
-    fn in_folder<T: DeserializeOwned>(
-        &self,
-        folder: OpenFolder,
-        key: &Key,
-    ) -> Result<Option<T>, String> {
-        let folder = folder(self.environment)?;
-        match folder.read(key)? {
-            Some(json) => parse(key, &folder.path_of(key).display().to_string(), &json).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Makes a miss of a trouble, with a word.
-    fn heard<T>(&self, found: Result<Option<T>, String>) -> Option<T> {
-        found.unwrap_or_else(|trouble| {
-            self.trace
-                .say(format_args!("nothing is read from the store: {trouble}"));
-            None
-        })
-    }
-
-    fn write_to(&self, folder: OpenFolder, key: &Key, json: &Secret) -> Result<PathBuf, String> {
-        folder(self.environment)?.write(key, json)
-    }
-
-    fn write_to_kernel(&self, key: &Key, json: &Secret) -> Result<Place> {
-        self.kernel()
-            .and_then(|mut kernel| kernel.write(key.text(), json))
-            .map(|()| Place::Kernel)
-            .map_err(|trouble| {
-                unavailable("nothing can be stored in the kernel's keyring", &trouble)
-            })
-    }
-
-    fn delete_from_kernel(&self, key: &Key) -> Result<bool> {
-        let removed = self
-            .kernel()
-            .and_then(|mut kernel| kernel.delete(key.text()));
-        self.removed(removed)
-    }
-
-    fn kernel(&self) -> Result<Box<dyn Backend>, Trouble> {
-        (self.kernel)(self.environment)
-    }
-
-    /// Removes the file of a key where its folder can be there at all.
-    fn remove_from(&self, folder: OpenFolder, key: &Key) -> Result<bool> {
-        folder(self.environment).map_or(Ok(false), |folder| folder.remove(key).map_err(no_folder))
-    }
-
-    fn delete_from_keyring(&self, key: &Key) -> Result<bool> {
-        self.removed(self.keyring.delete(key.text()))
-    }
-
-    /// What is in no keyring at all need not be removed from it.
-    fn removed(&self, outcome: Result<bool, Trouble>) -> Result<bool> {
-        match outcome {
-            Err(trouble @ Trouble::Absent(_)) => {
-                self.trace.say(format_args!(
-                    "nothing is removed from the keyring: {trouble}"
-                ));
-                Ok(false)
-            }
-            outcome => outcome
-                .map_err(|trouble| unavailable("the keyring's entry cannot be removed", &trouble)),
-        }
-    }
-}
-
-type OpenFolder = fn(&Environment) -> Result<Folder, String>;
-
-/// Opens the kernel's keyring; tests put a double in its place.
-type OpenKernel = fn(&Environment) -> Result<Box<dyn Backend>, Trouble>;
-
-#[cfg(not(target_os = "linux"))]
-fn open_kernel(_environment: &Environment) -> Result<Box<dyn Backend>, Trouble> {
-    Err(Trouble::Absent("only Linux's kernel has one".to_owned()))
-}
-
-impl Place {
-    /// Names the place for people.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Place::Keyring => "keyring",
-            Place::Runtime(_) => "runtime folder",
-            Place::Kernel => "kernel's keyring",
-            Place::File(_) => "file",
-            Place::Nowhere => "none",
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-fn parse_item<T: DeserializeOwned>(
-    key: &Key,
-    found: Result<Option<Secret>, Trouble>,
-) -> Result<Option<T>, String> {
-    match found {
-        Ok(Some(json)) => parse(key, "the keyring", json.expose().as_bytes()).map(Some),
-        Ok(None) => Ok(None),
-        Err(trouble) => Err(trouble.to_string()),
-    }
-}
-
-fn parse<T: DeserializeOwned>(key: &Key, place: &str, json: &[u8]) -> Result<T, String> {
-    entry::from_json(key, json).map_err(|why| format!("the entry in {place} is discarded: {why}"))
 }
 
 fn newer(one: Option<Entry>, other: Option<Entry>) -> Option<Entry> {
     one.into_iter()
         .chain(other)
         .max_by_key(|entry| entry.credential.issued_at)
-}
-
-fn whereabouts(
-    place: Place,
-    found: Result<Option<Entry>, String>,
-    usable: Result<(), String>,
-) -> Whereabouts {
-    let trouble = usable.err();
-    match found {
-        Ok(entry) => Whereabouts {
-            entry,
-            place,
-            trouble,
-        },
-        Err(unread) => Whereabouts {
-            entry: None,
-            place,
-            trouble: trouble.or(Some(unread)),
-        },
-    }
-}
-
-fn unavailable(what: &str, trouble: &Trouble) -> Error {
-    let slug = match trouble {
-        Trouble::Locked | Trouble::WouldAsk => Slug::StoreLocked,
-        Trouble::Absent(_) | Trouble::Silent(_) | Trouble::Failed(_) => Slug::StoreUnavailable,
-    };
-    Error::new(slug, what).because(trouble)
-}
-
-fn no_folder(why: String) -> Error {
-    Error::new(Slug::StoreUnavailable, why)
 }
