@@ -15,6 +15,8 @@ mod documents;
 mod driver;
 #[path = "clients/exec.rs"]
 mod exec;
+#[path = "clients/guide.rs"]
+mod guide;
 #[path = "clients/real.rs"]
 mod real;
 #[path = "clients/scene.rs"]

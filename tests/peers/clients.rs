@@ -107,6 +107,13 @@ fn javascript() -> Found<Driver> {
     })
 }
 
+/// Returns the class path of the Java client and its driver.
+pub fn java_class_path() -> Found<OsString> {
+    let driver = java()?;
+    let position = driver.args.iter().position(|word| word == "-cp");
+    Ok(driver.args[position.expect("-cp") + 1].clone())
+}
+
 fn java() -> Found<Driver> {
     let java = program("java", "openjdk-17-jdk-headless")?;
     let jar = program("jar", "openjdk-17-jdk-headless")?;
@@ -193,7 +200,8 @@ fn rust() -> Driver {
     }
 }
 
-fn folder(language: &str) -> PathBuf {
+/// Returns the folder of a client's source.
+pub fn folder(language: &str) -> PathBuf {
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/clients");
     clients.join(language)
 }
