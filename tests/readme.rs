@@ -116,36 +116,40 @@ fn the_set_up_is_two_commands() {
 #[test]
 fn what_the_readmes_link_to_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut documents = vec!["README.md".to_owned(), "protocol/README.md".to_owned()];
+    let mut documents = vec!["README.md".to_owned()];
+    for part in ["", "vectors/", "clients/"] {
+        documents.push(format!("protocol/{part}README.md"));
+    }
     for guide in std::fs::read_dir(root.join("protocol/guides")).unwrap() {
         let name = guide.unwrap().file_name().into_string().unwrap();
         documents.push(format!("protocol/guides/{name}"));
     }
-    for readme in &documents {
-        let text = document(readme);
-        let headings: Vec<String> = text
-            .lines()
-            .filter(|line| line.starts_with('#'))
-            .map(|line| {
-                line.trim_start_matches('#')
-                    .trim()
-                    .to_lowercase()
-                    .replace(' ', "-")
-            })
-            .collect();
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let is_there = match link.strip_prefix('#') {
-                Some(heading) => headings.iter().any(|known| known == heading),
-                None => {
-                    let file = link.split('#').next().expect("a path");
-                    root.join(readme).with_file_name("").join(file).exists()
-                }
+    for name in &documents {
+        let text = document(name);
+        let links = text.split("](").skip(1);
+        for link in links.filter_map(|rest| rest.split(')').next()) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => root.join(name),
+                file => root.join(name).with_file_name("").join(file),
             };
-            assert!(is_there, "{readme} links to {link}");
+            assert!(target.exists(), "{name} links to {link}");
+            assert!(
+                heading.is_empty() || headings(&target).iter().any(|known| known == heading),
+                "{name} links to {link}"
+            );
         }
     }
+}
+
+/// Gives a document's headings as links name them.
+fn headings(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("a document");
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let heading = line.trim_start_matches('#').trim();
+            heading.to_lowercase().replace(' ', "-")
+        })
+        .collect()
 }
