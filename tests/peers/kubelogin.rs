@@ -22,12 +22,7 @@ pub fn kubelogin() -> Found<PathBuf> {
 
 /// Returns the command that prints a token of a person (static passwords only), from the folder `cache` once it is
 /// there.
-pub fn get_token(
-    kubelogin: &Path,
-    dex: &Dex,
-    account: Account,
-    cache: &Path,
-) -> [OsString; 9] {
+pub fn get_token(kubelogin: &Path, dex: &Dex, account: Account, cache: &Path) -> [OsString; 9] {
     let option = |name: &str, value: &str| OsString::from(format!("--{name}={value}"));
     [
         kubelogin.into(),
