@@ -6,6 +6,7 @@
 pub mod context;
 pub mod edit;
 mod entry;
+mod excerpt;
 pub mod file;
 mod method;
 mod resolve;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_saphyr::Spanned;
 
+use super::excerpt::{current_context, excerpt};
 use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
 
@@ -200,20 +201,52 @@ pub enum HeaderValue {
     From(Source),
 }
 
+/// Names the context that a run needs the file for.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// The one of this name.
+    Named(&'a str),
+    /// The file's current one.
+    Current,
+    /// One that is found by looking at all of them.
+    Any,
+}
+
 /// Reads and checks the configuration file; `None` when it does not exist.
 pub fn read(path: &Path) -> Result<Option<ConfigFile>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(ConfigFile {
-            config: parse(path, &text)?,
-            path: path.to_path_buf(),
-        })),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new(
-            Slug::ConfigUnreadable,
-            format!("cannot read the configuration file {}", path.display()),
-        )
-        .because(error)),
-    }
+    read_for(path, Wanted::Any)
+}
+
+/// Reads the configuration file for one context: where it is large, a fault in another one is no fault then.
+pub fn read_for(path: &Path, wanted: Wanted<'_>) -> Result<Option<ConfigFile>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let what = format!("cannot read the configuration file {}", path.display());
+            return Err(Error::new(Slug::ConfigUnreadable, what).because(error));
+        }
+    };
+    let config = match part(path, &text, wanted) {
+        Some(part) => part,
+        None => parse(path, &text)?,
+    };
+    let path = path.to_path_buf();
+    Ok(Some(ConfigFile { path, config }))
+}
+
+/// Parses no more than is wanted; `None` where the whole has to tell.
+fn part(path: &Path, text: &str, wanted: Wanted<'_>) -> Option<Config> {
+    let name = match wanted {
+        Wanted::Named(name) => name,
+        Wanted::Current => current_context(text)?,
+        Wanted::Any => return None,
+    };
+    let config = parse(path, &excerpt(text, name)?).ok()?;
+    let is_meant =
+        matches!(wanted, Wanted::Named(_)) || config.current_context.as_deref() == Some(name);
+    let is_there = config.contexts().iter().any(|one| one.name.value == name);
+    (is_meant && is_there).then_some(config)
 }
 
 /// Parses the file's text; an empty file is an empty configuration.

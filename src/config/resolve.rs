@@ -11,7 +11,7 @@ use crate::config::context::{
     BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice,
 };
 use crate::config::entry::{of_entry, parse_duration, parse_proxy, parse_store};
-use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::config::file::{self, ConfigFile, ContextEntry, Wanted};
 use crate::config::method::adjust_method;
 use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
@@ -78,7 +78,7 @@ fn read_file(inputs: &Inputs<'_>) -> Result<Option<ConfigFile>> {
     let Some((path, named)) = config_path(inputs.common, inputs.environment) else {
         return Ok(None);
     };
-    match file::read(&path)? {
+    match file::read_for(&path, wanted(inputs))? {
         None if named => Err(Error::new(
             Slug::ConfigUnreadable,
             format!("the configuration file {} does not exist", path.display()),
@@ -106,6 +106,17 @@ fn named_without_file(inputs: &Inputs<'_>) -> Result<Option<&'static ContextEntr
                 "write the context: `kfp-credential config set-context {name} --endpoint URL`"
             )))
         }
+    }
+}
+
+/// Tells which entry [`choose`] will look for.
+fn wanted<'a>(inputs: &Inputs<'a>) -> Wanted<'a> {
+    let exec = inputs.exec.and_then(|exec| exec.context.as_deref());
+    match (&inputs.common.context, &inputs.target.endpoint, exec) {
+        (Some(name), _, _) => Wanted::Named(name),
+        (None, Some(_), _) => Wanted::Any,
+        (None, None, Some(name)) => Wanted::Named(name),
+        (None, None, None) => Wanted::Current,
     }
 }
 

@@ -252,6 +252,53 @@ fn options_of_another_method_than_the_contexts_are_refused() {
 }
 
 /// Makes a home with contexts that give an opaque token.
+#[test]
+fn among_very_many_contexts_the_meant_one_is_read_and_a_fault_in_it_has_its_line() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token(AUDIENCE, 3600));
+    home.file("token", token);
+    let write = |context_1500: &str| {
+        let mut text =
+            "apiVersion: kfp-credential/v1\nkind: Config\ncurrent-context: c0042\ncontexts:\n"
+                .to_owned();
+        for number in 0..2000 {
+            text += &match number {
+                1500 => context_1500.to_owned(),
+                _ => format!(
+                    "- name: c{number:04}\n  endpoint: https://h{number}.example.com\n  token-file: {{ path: ~/token }}\n"
+                ),
+            };
+        }
+        home.config(&text);
+    };
+    write(
+        "- name: c1500\n  endpoint: https://h1500.example.com\n  token-file: { path: ~/token }\n",
+    );
+    for (args, expected) in [
+        (&[][..], "c0042 https://h42.example.com"),
+        (&["--context", "c1999"], "c1999 https://h1999.example.com"),
+        (
+            &["--endpoint", "https://h7.example.com"],
+            "c0007 https://h7.example.com",
+        ),
+    ] {
+        let answer = context_of(&home, args, &[]);
+        assert!(answer.starts_with(expected), "{answer}");
+    }
+    home.run(&["get", "--context", "c2000"])
+        .assert_error(3, "config-context-unknown");
+
+    write("- name: c1500\n  endpoint: https://h1500.example.com\n  stroe: file\n");
+    let place = format!(":{}:3: ", 4 + 1500 * 3 + 3);
+    home.run(&["get", "--context", "c1500"])
+        .assert_error(3, "config-invalid")
+        .assert_says(&place);
+    assert!(context_of(&home, &[], &[]).starts_with("c0042"));
+    home.run(&["config", "validate"])
+        .assert_error(3, "config-invalid")
+        .assert_says(&place);
+}
+
 fn contexts() -> Sandbox {
     let home = Sandbox::new();
     home.file("token", "an-opaque-token");

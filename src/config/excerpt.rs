@@ -1,0 +1,147 @@
+//! What a run needs of a large configuration file: all that is not a context, and the contexts that mention a name.
+//!
+//! To parse a thousand contexts takes longer than to answer from the store. Where contexts begin and end, indentation
+//! alone tells, as they are the items of a block sequence (YAML 1.2.2, section 8.2.1). The lines of the others are left
+//! empty, so that what is said of the rest names its true lines. Where a file is written in a way that lines alone do
+//! not explain, it is parsed whole; so it is by every command that is about the file.
+
+use std::ops::Range;
+
+/// Smaller files are parsed whole, and every fault in them is said.
+const LARGE: usize = 32 * 1024;
+
+/// Gives the text without the contexts that do not mention the name; `None` where the whole is to be parsed.
+pub(super) fn excerpt(text: &str, name: &str) -> Option<String> {
+    if text.len() < LARGE || name.is_empty() || text.lines().any(needs_a_parser) {
+        return None;
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let mut kept = lines.clone();
+    for item in items_of_contexts(&lines)? {
+        if !lines[item.clone()].iter().any(|line| line.contains(name)) {
+            kept[item].fill("");
+        }
+    }
+    Some(kept.join("\n"))
+}
+
+/// Gives the file's `current-context`, where it is written in the plain way.
+pub(super) fn current_context(text: &str) -> Option<&str> {
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("current-context:"))?;
+    let value = value.trim();
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    (!value.is_empty() && value.chars().all(is_plain)).then_some(value)
+}
+
+/// Tells of anchors, aliases, merges, tags, directives, further documents, block scalars and tabs.
+fn needs_a_parser(line: &str) -> bool {
+    let content = line.trim_start();
+    let ends_in_block_scalar = line
+        .trim_end_matches(|c: char| c.is_ascii_digit() || "+- ".contains(c))
+        .ends_with(['|', '>']);
+    ends_in_block_scalar
+        || line.contains('\t')
+        || ["%", "---", "..."]
+            .iter()
+            .any(|start| line.starts_with(start))
+        || ["&", "*", "!", "<<"]
+            .iter()
+            .any(|start| content.starts_with(start))
+        || [" &", " *", " !", "[&", "[*", "{&", "{*", ",&", ",*"]
+            .iter()
+            .any(|part| line.contains(part))
+}
+
+/// Gives the lines of each item of `contexts`.
+fn items_of_contexts(lines: &[&str]) -> Option<Vec<Range<usize>>> {
+    let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let start = 1 + lines
+        .iter()
+        .position(|line| line.trim_end() == "contexts:")?;
+    let first = start + lines[start..].iter().position(|line| is_content(line))?;
+    let indentation = indentation_of(lines[first]);
+    let begins_item = |line: &str| {
+        let content = line.trim_start();
+        indentation_of(line) == indentation && (content.starts_with("- ") || content == "-")
+    };
+    let is_outside =
+        |line: &str| is_content(line) && indentation_of(line) <= indentation && !begins_item(line);
+    let end = lines[first..].iter().position(|line| is_outside(line));
+    let end = end.map_or(lines.len(), |length| first + length);
+    let mut starts: Vec<usize> = (first..end).filter(|&at| begins_item(lines[at])).collect();
+    if starts.first() != Some(&first) {
+        return None;
+    }
+    starts.push(end);
+    Some(starts.windows(2).map(|pair| pair[0]..pair[1]).collect())
+}
+
+fn indentation_of(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(item: &str) -> String {
+        let contexts: String = (0..2000)
+            .map(|number| item.replace("NUMBER", &format!("n{number:04}")))
+            .collect();
+        format!(
+            "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n# all of them\n{contexts}current-context: n0007\n"
+        )
+    }
+
+    #[test]
+    fn the_lines_of_other_contexts_are_empty_and_all_others_where_they_were() {
+        for item in [
+            "- name: NUMBER\n  endpoint: https://h/NUMBER\n\n  dex: { connector: c }\n",
+            "  - endpoint: 'https://h'\n    # the name\n    name: \"NUMBER\"\n",
+            "- { name: NUMBER,\n    endpoint: https://h }\n",
+            "-\n  name: NUMBER\n  headers:\n    X-A: text\n",
+        ] {
+            let whole = file(item);
+            let part = excerpt(&whole, "n0007").expect("an excerpt");
+            assert_eq!(part.lines().count(), whole.lines().count(), "{item}");
+            let mut contexts = 0;
+            for (kept, line) in part.lines().zip(whole.lines()) {
+                assert!(kept.is_empty() || kept == line);
+                contexts += usize::from(kept.contains("name:"));
+            }
+            assert_eq!(contexts, 1, "{item}");
+            assert!(part.starts_with("apiVersion: ") && part.ends_with("current-context: n0007"));
+            assert_eq!(current_context(&whole), Some("n0007"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_lines_do_not_explain_is_parsed_whole() {
+        let plain = "- name: NUMBER\n  endpoint: https://h\n";
+        assert!(excerpt(&file(plain), "n0007").is_some());
+        for item in [
+            "- &NUMBER\n  name: NUMBER\n",
+            "- name: NUMBER\n  <<: *other\n",
+            "- name: !!str NUMBER\n",
+            "- name: NUMBER\n  namespace: |\n    text\n",
+            "- name: NUMBER\n  namespace: >-\n    text\n",
+            "-\tname: NUMBER\n",
+            "- name: NUMBER\n---\n",
+        ] {
+            assert_eq!(excerpt(&file(item), "n0007"), None, "{item}");
+        }
+        let flow = file(plain).replace("contexts:", "contexts: [");
+        assert_eq!(excerpt(&flow, "n0007"), None);
+        assert_eq!(excerpt("contexts:\n- name: n0007\n", "n0007"), None);
+    }
+
+    #[test]
+    fn a_current_context_in_quotes_is_left_to_the_parser() {
+        assert_eq!(current_context("current-context: 'a b'\n"), None);
+        assert_eq!(current_context("current-context: a # b\n"), None);
+        assert_eq!(current_context("kind: Config\n"), None);
+        assert_eq!(current_context("current-context: a\n"), Some("a"));
+    }
+}
