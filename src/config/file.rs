@@ -349,6 +349,12 @@ fn plain_message(error: &serde_saphyr::Error) -> String {
     // What follows is for the library's own users.
     let text = text[..cut].split(", set DuplicateKeyPolicy").next();
     let plain = match text.unwrap_or_default() {
+        text if text.starts_with("multiple YAML documents") => {
+            "a second document begins here: this file is one"
+        }
+        text if text.ends_with(", expected one of ") => {
+            return text.replace(", expected one of ", ": nothing can stand here");
+        }
         "expected mapping start" => "keys with values (`key: value`) are expected here",
         "expected sequence start" => "a list is expected here",
         "expected string scalar" => "a text is expected here",
