@@ -1,7 +1,7 @@
-//! What a run needs of a large configuration file: all that is not a context, and the contexts that mention a name.
+//! What a run needs of a large configuration file: all that is not a context, and the contexts that may have a name.
 //!
 //! To parse a thousand contexts takes longer than to answer from the store. Where contexts begin and end, indentation
-//! alone tells, as they are the items of a block sequence (YAML 1.2.2, section 8.2.1). The lines of the others are left
+//! alone tells, as they are the items of a block sequence (YAML 1.2.2, section 8.2.1). The lines of other ones are left
 //! empty, so that what is said of the rest names its true lines. Where a file is written in a way that lines alone do
 //! not explain, it is parsed whole; so it is by every command that is about the file.
 
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Smaller files are parsed whole, and every fault in them is said.
 const LARGE: usize = 32 * 1024;
 
-/// Gives the text without the contexts that do not mention the name; `None` where the whole is to be parsed.
+/// Gives the text without the contexts that have other names; `None` where the whole is to be parsed.
 pub(super) fn excerpt(text: &str, name: &str) -> Option<String> {
     if text.len() < LARGE || name.is_empty() || text.lines().any(needs_a_parser) {
         return None;
@@ -18,7 +18,7 @@ pub(super) fn excerpt(text: &str, name: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
     let mut kept = lines.clone();
     for item in items_of_contexts(&lines)? {
-        if !lines[item.clone()].iter().any(|line| line.contains(name)) {
+        if !lines[item.clone()].iter().any(|line| may_say(line, name)) {
             kept[item].fill("");
         }
     }
@@ -52,6 +52,23 @@ fn needs_a_parser(line: &str) -> bool {
         || [" &", " *", " !", "[&", "[*", "{&", "{*", ",&", ",*"]
             .iter()
             .any(|part| line.contains(part))
+}
+
+/// Tells whether a line says `name: NAME`, or something that only a parser can tell from it.
+fn may_say(line: &str, name: &str) -> bool {
+    line.match_indices("name").any(|(at, key)| {
+        let before = line[..at].chars().next_back();
+        let quotes = ['"', '\''];
+        let after = line[at + key.len()..].trim_start_matches(quotes);
+        let Some(value) = after.trim_start().strip_prefix(':').map(str::trim_start) else {
+            return false;
+        };
+        before.is_none_or(|before| " {,\"'".contains(before))
+            && (value.is_empty()
+                || value.starts_with('#')
+                || value.contains('\\')
+                || value.trim_start_matches(quotes).starts_with(name))
+    })
 }
 
 /// Gives the lines of each item of `contexts`.
@@ -98,10 +115,10 @@ mod tests {
     #[test]
     fn the_lines_of_other_contexts_are_empty_and_all_others_where_they_were() {
         for item in [
-            "- name: NUMBER\n  endpoint: https://h/NUMBER\n\n  dex: { connector: c }\n",
+            "- name: NUMBER\n  endpoint: https://h/n0007\n\n  dex: { username: n0007 }\n",
             "  - endpoint: 'https://h'\n    # the name\n    name: \"NUMBER\"\n",
             "- { name: NUMBER,\n    endpoint: https://h }\n",
-            "-\n  name: NUMBER\n  headers:\n    X-A: text\n",
+            "-\n  \"name\" : NUMBER # n0007\n  headers:\n    X-A: text\n",
         ] {
             let whole = file(item);
             let part = excerpt(&whole, "n0007").expect("an excerpt");
@@ -109,11 +126,29 @@ mod tests {
             let mut contexts = 0;
             for (kept, line) in part.lines().zip(whole.lines()) {
                 assert!(kept.is_empty() || kept == line);
-                contexts += usize::from(kept.contains("name:"));
+                contexts += usize::from(may_say(kept, "n"));
             }
             assert_eq!(contexts, 1, "{item}");
             assert!(part.starts_with("apiVersion: ") && part.ends_with("current-context: n0007"));
             assert_eq!(current_context(&whole), Some("n0007"));
+        }
+    }
+
+    #[test]
+    fn only_a_parser_knows_some_names() {
+        for (line, expected) in [
+            ("- name: a", true),
+            ("  'name': \"a\"", true),
+            ("- {endpoint: x,name: a}", true),
+            ("  name:", true),
+            ("  name: # below", true),
+            (r#"  name: "\u0061""#, true),
+            ("- name: b", false),
+            ("  username: a", false),
+            ("  tls-server-name: a", false),
+            ("  namespace: a", false),
+        ] {
+            assert_eq!(may_say(line, "a"), expected, "{line}");
         }
     }
 
