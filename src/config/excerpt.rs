@@ -37,21 +37,22 @@ pub(super) fn current_context(text: &str) -> Option<&str> {
 
 /// Tells of anchors, aliases, merges, tags, directives, further documents, block scalars and tabs.
 fn needs_a_parser(line: &str) -> bool {
+    let is_rare = |byte: &u8| b"&*!|>\t%<".contains(byte);
+    if !line.as_bytes().iter().any(is_rare) {
+        return line.starts_with("---") || line.starts_with("...");
+    }
     let content = line.trim_start();
     let ends_in_block_scalar = line
         .trim_end_matches(|c: char| c.is_ascii_digit() || "+- ".contains(c))
         .ends_with(['|', '>']);
     ends_in_block_scalar
         || line.contains('\t')
-        || ["%", "---", "..."]
-            .iter()
-            .any(|start| line.starts_with(start))
-        || ["&", "*", "!", "<<"]
-            .iter()
-            .any(|start| content.starts_with(start))
-        || [" &", " *", " !", "[&", "[*", "{&", "{*", ",&", ",*"]
-            .iter()
-            .any(|part| line.contains(part))
+        || line.starts_with('%')
+        || content.starts_with("<<")
+        || line.match_indices(['&', '*', '!']).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            before.is_none_or(|before| " [{,".contains(before))
+        })
 }
 
 /// Tells whether a line says `name: NAME`, or something that only a parser can tell from it.
@@ -73,30 +74,30 @@ fn may_say(line: &str, name: &str) -> bool {
 
 /// Gives the lines of each item of `contexts`.
 fn items_of_contexts(lines: &[&str]) -> Option<Vec<Range<usize>>> {
-    let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let start = 1 + lines
+    let above = lines
         .iter()
         .position(|line| line.trim_end() == "contexts:")?;
-    let first = start + lines[start..].iter().position(|line| is_content(line))?;
-    let indentation = indentation_of(lines[first]);
-    let begins_item = |line: &str| {
-        let content = line.trim_start();
-        indentation_of(line) == indentation && (content.starts_with("- ") || content == "-")
-    };
-    let is_outside =
-        |line: &str| is_content(line) && indentation_of(line) <= indentation && !begins_item(line);
-    let end = lines[first..].iter().position(|line| is_outside(line));
-    let end = end.map_or(lines.len(), |length| first + length);
-    let mut starts: Vec<usize> = (first..end).filter(|&at| begins_item(lines[at])).collect();
-    if starts.first() != Some(&first) {
-        return None;
+    let mut indentation = None;
+    let mut starts = Vec::new();
+    let mut end = lines.len();
+    for (at, line) in lines.iter().enumerate().skip(above + 1) {
+        let content = line.trim_start_matches(' ');
+        let column = line.len() - content.len();
+        if content.trim_end().is_empty() || content.starts_with('#') {
+            continue;
+        }
+        let first = *indentation.get_or_insert(column);
+        let is_item = content.starts_with("- ") || content == "-";
+        if column == first && is_item {
+            starts.push(at);
+        } else if column <= first {
+            end = at;
+            break;
+        }
     }
+    starts.first()?;
     starts.push(end);
     Some(starts.windows(2).map(|pair| pair[0]..pair[1]).collect())
-}
-
-fn indentation_of(line: &str) -> usize {
-    line.len() - line.trim_start_matches(' ').len()
 }
 
 #[cfg(test)]
