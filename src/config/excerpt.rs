@@ -12,7 +12,7 @@ const LARGE: usize = 32 * 1024;
 
 /// Gives the text without the contexts that have other names; `None` where the whole is to be parsed.
 pub(super) fn excerpt(text: &str, name: &str) -> Option<String> {
-    if text.len() < LARGE || name.is_empty() || text.lines().any(needs_a_parser) {
+    if text.len() < LARGE || name.is_empty() || needs_a_parser(text) {
         return None;
     }
     let lines: Vec<&str> = text.lines().collect();
@@ -36,19 +36,23 @@ pub(super) fn current_context(text: &str) -> Option<&str> {
 }
 
 /// Tells of anchors, aliases, merges, tags, directives, further documents, block scalars and tabs.
-fn needs_a_parser(line: &str) -> bool {
-    let is_rare = |byte: &u8| b"&*!|>\t%<".contains(byte);
-    if !line.as_bytes().iter().any(is_rare) {
-        return line.starts_with("---") || line.starts_with("...");
+fn needs_a_parser(text: &str) -> bool {
+    let is_marked = |mark: &str| text.starts_with(mark) || text.contains(&format!("\n{mark}"));
+    if ["---", "..."].into_iter().any(is_marked) {
+        return true;
     }
-    let content = line.trim_start();
+    let has_indicators = text.bytes().any(|byte| b"&*!|>\t%<".contains(&byte));
+    has_indicators && text.lines().any(is_beyond_lines)
+}
+
+fn is_beyond_lines(line: &str) -> bool {
     let ends_in_block_scalar = line
         .trim_end_matches(|c: char| c.is_ascii_digit() || "+- ".contains(c))
         .ends_with(['|', '>']);
     ends_in_block_scalar
         || line.contains('\t')
         || line.starts_with('%')
-        || content.starts_with("<<")
+        || line.trim_start().starts_with("<<")
         || line.match_indices(['&', '*', '!']).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             before.is_none_or(|before| " [{,".contains(before))
