@@ -1,4 +1,5 @@
-//! The two stores that are folders: `file` on the disk, and `runtime` in the memory of a login session.
+//! Folders with a file for each key: the stores `file`, on the disk, and `runtime`, in the memory of a login session, and
+//! small notes.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,12 +22,16 @@ pub(super) struct Folder {
 impl Folder {
     /// Gives the folder of the store `file`, or why there is none.
     pub(super) fn on_disk(environment: &Environment) -> Result<Self, String> {
+        Self::in_state(environment, "store")
+    }
+
+    /// Gives a folder of the program's state by its name, or why there is none.
+    pub(super) fn in_state(environment: &Environment, name: &str) -> Result<Self, String> {
         let state = environment
             .state_folder()
             .ok_or("neither XDG_STATE_HOME nor HOME is set")?;
-        Ok(Self {
-            path: state.join("store"),
-        })
+        let path = state.join(name);
+        Ok(Self { path })
     }
 
     /// Gives the folder of the store `runtime`, or why there is none: `$XDG_RUNTIME_DIR` counts only when it is

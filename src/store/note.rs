@@ -3,14 +3,13 @@
 //! A note holds no secret and decides nothing by itself, so one that cannot be read or written is only worth a word on
 //! `-v`. Each kind has a folder beside the locks.
 
-use std::path::PathBuf;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::secret::Secret;
+use crate::store::files::Folder;
 use crate::store::key::Key;
-use crate::store::private_file::{private_folder, read_private, remove_private, write_private};
 use crate::trace::Trace;
 
 /// The notes of one kind.
@@ -40,48 +39,36 @@ impl<'a> Notes<'a> {
 
     /// Reads the note about a key; what is malformed is none.
     pub fn read<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
-        let json = read_private(&self.path_of(key)?).ok()??;
+        let json = self.folder().ok()?.read(key).ok()??;
         let written: Written<T> = serde_json::from_slice(&json).ok()?;
         (written.key == key.text()).then_some(written.note)
     }
 
     /// Writes the note about a key, in place of the one before.
     pub fn write(&self, key: &Key, note: &impl Serialize) {
-        let Some(path) = self.path_of(key) else {
-            return;
-        };
         let written = Written {
             key: key.text().to_owned(),
             note,
         };
-        let Ok(json) = serde_json::to_vec(&written) else {
+        let (Ok(folder), Ok(json)) = (self.folder(), serde_json::to_string(&written)) else {
             return;
         };
-        let folders = path.ancestors().skip(1).take(2).collect::<Vec<_>>();
-        let outcome = folders
-            .into_iter()
-            .rev()
-            .try_for_each(private_folder)
-            .and_then(|()| write_private(&path, &json));
-        if let Err(error) = outcome {
-            self.trace
-                .say(format_args!("cannot write {}: {error}", path.display()));
+        if let Err(why) = folder.write(key, &Secret::new(json)) {
+            self.trace.say(why);
         }
     }
 
     /// Removes the note about a key.
     pub fn forget(&self, key: &Key) {
-        if let Some(path) = self.path_of(key)
-            && let Err(error) = remove_private(&path)
+        if let Ok(folder) = self.folder()
+            && let Err(why) = folder.remove(key)
         {
-            self.trace
-                .say(format_args!("cannot remove {}: {error}", path.display()));
+            self.trace.say(why);
         }
     }
 
-    fn path_of(&self, key: &Key) -> Option<PathBuf> {
-        let state = self.environment.state_folder()?;
-        Some(state.join(self.kind).join(key.file_name()))
+    fn folder(&self) -> Result<Folder, String> {
+        Folder::in_state(self.environment, self.kind)
     }
 }
 
@@ -122,7 +109,7 @@ mod tests {
         let notes = Notes::new(&environment, &trace, "refusals");
         notes.write(&key("one"), &"text");
         assert_eq!(notes.read::<u32>(&key("one")), None);
-        std::fs::write(notes.path_of(&key("one")).unwrap(), "{").unwrap();
+        std::fs::write(notes.folder().unwrap().path_of(&key("one")), "{").unwrap();
         assert_eq!(notes.read::<String>(&key("one")), None);
     }
 }
