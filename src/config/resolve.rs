@@ -78,7 +78,7 @@ fn read_file(inputs: &Inputs<'_>) -> Result<Option<ConfigFile>> {
     let Some((path, named)) = config_path(inputs.common, inputs.environment) else {
         return Ok(None);
     };
-    match file::read_for(&path, wanted(inputs))? {
+    match file::read_for(&path, Meant::by(inputs).wanted())? {
         None if named => Err(Error::new(
             Slug::ConfigUnreadable,
             format!("the configuration file {} does not exist", path.display()),
@@ -109,33 +109,48 @@ fn named_without_file(inputs: &Inputs<'_>) -> Result<Option<&'static ContextEntr
     }
 }
 
-/// Tells which entry [`choose`] will look for.
-fn wanted<'a>(inputs: &Inputs<'a>) -> Wanted<'a> {
-    let exec = inputs.exec.and_then(|exec| exec.context.as_deref());
-    match (&inputs.common.context, &inputs.target.endpoint, exec) {
-        (Some(name), _, _) => Wanted::Named(name),
-        (None, Some(_), _) => Wanted::Any,
-        (None, None, Some(name)) => Wanted::Named(name),
-        (None, None, None) => Wanted::Current,
+/// What says which entry is meant.
+enum Meant<'a> {
+    /// Its name, and who says it where that is no option.
+    Name(&'a str, &'static str),
+    /// Its endpoint.
+    Endpoint(&'a str),
+    /// Nothing but the file itself.
+    Current,
+}
+
+impl<'a> Meant<'a> {
+    fn by(inputs: &Inputs<'a>) -> Self {
+        let exec = inputs.exec.and_then(|exec| exec.context.as_deref());
+        match (&inputs.common.context, &inputs.target.endpoint, exec) {
+            (Some(name), _, _) => Self::Name(name, ""),
+            (None, Some(endpoint), _) => Self::Endpoint(endpoint),
+            (None, None, Some(name)) => Self::Name(name, " (named by the exec info's config)"),
+            (None, None, None) => Self::Current,
+        }
+    }
+
+    /// Tells what of the file is needed to find it.
+    fn wanted(&self) -> Wanted<'a> {
+        match self {
+            Self::Name(name, _) => Wanted::Named(name),
+            Self::Endpoint(_) => Wanted::Any,
+            Self::Current => Wanted::Current,
+        }
     }
 }
 
 /// Picks the entry that is meant, `None` where the options stand alone.
 fn choose<'f>(file: &'f ConfigFile, inputs: &Inputs<'_>) -> Result<Option<&'f ContextEntry>> {
-    if let Some(name) = &inputs.common.context {
-        return named(file, name, "").map(Some);
-    }
-    if let Some(endpoint) = &inputs.target.endpoint {
-        return with_endpoint(file, &parse_endpoint(endpoint)?);
-    }
-    if let Some(name) = inputs.exec.and_then(|exec| exec.context.as_deref()) {
-        return named(file, name, " (named by the exec info's config)").map(Some);
-    }
-    match &file.config.current_context {
-        Some(name) if !name.is_empty() => {
-            named(file, name, " (the file's current-context)").map(Some)
-        }
-        _ => Ok(None),
+    match Meant::by(inputs) {
+        Meant::Name(name, who_says) => named(file, name, who_says).map(Some),
+        Meant::Endpoint(endpoint) => with_endpoint(file, &parse_endpoint(endpoint)?),
+        Meant::Current => match &file.config.current_context {
+            Some(name) if !name.is_empty() => {
+                named(file, name, " (the file's current-context)").map(Some)
+            }
+            _ => Ok(None),
+        },
     }
 }
 
