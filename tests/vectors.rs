@@ -21,13 +21,14 @@ mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 
 use serde_json::{Value, json};
 
 use format::{Tag, Vector};
 use support::contract::{files_of, read_json, stem};
+use support::players::play_all;
 
 const RUNS: &str = "protocol/vectors/runs";
 /// How many vectors are played at once: most of them wait for processes and sockets.
@@ -49,25 +50,12 @@ fn every_run_ends_as_its_vector_says() {
     let vectors = vectors
         .into_iter()
         .filter(|(name, vector)| is_chosen(name) && tags.contains(&vector.tag));
-    let waiting = Mutex::new(vectors);
     let failed = Mutex::new(BTreeSet::new());
-    let next = || {
-        waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next()
-    };
-    thread::scope(|scope| {
-        for _ in 0..PLAYERS {
-            scope.spawn(|| {
-                while let Some((name, vector)) = next() {
-                    for is_verbose in [false, true] {
-                        if !goes_well(&name, &vector, &helper, is_verbose) {
-                            failed.lock().unwrap().insert(name.clone());
-                        }
-                    }
-                }
-            });
+    play_all(vectors, PLAYERS, |(name, vector)| {
+        for is_verbose in [false, true] {
+            if !goes_well(&name, &vector, &helper, is_verbose) {
+                failed.lock().unwrap().insert(name.clone());
+            }
         }
     });
     let failed = failed.into_inner().unwrap();

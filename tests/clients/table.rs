@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use crate::peers::clients::{Driver, Language};
 use crate::peers::require;
+use crate::support::players::play_all;
 use crate::vector::{ClientVector, read_all};
 use crate::{real, scene};
 
@@ -58,23 +58,10 @@ fn play(drivers: &[(Language, Driver)], only: Option<&str>, table: &Mutex<Table>
         .iter()
         .filter(|(name, _)| only.is_none_or(|only| only == *name));
     let scenes = chosen.flat_map(|scene| drivers.iter().map(move |driver| (scene, driver)));
-    let waiting = Mutex::new(scenes);
-    let next = || {
-        waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next()
-    };
-    thread::scope(|scope| {
-        for _ in 0..PLAYERS {
-            scope.spawn(|| {
-                while let Some(((name, vector), (language, driver))) = next() {
-                    let played = scene::play(vector, driver);
-                    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
-                    table.note(*language, &vector.topic, name, played);
-                }
-            });
-        }
+    play_all(scenes, PLAYERS, |((name, vector), (language, driver))| {
+        let played = scene::play(vector, driver);
+        let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.note(*language, &vector.topic, name, played);
     });
 }
 

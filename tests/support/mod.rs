@@ -9,6 +9,7 @@ pub mod gate;
 pub mod http;
 pub mod kfp_api;
 pub mod outside;
+pub mod players;
 pub mod sandbox;
 #[cfg(unix)]
 pub mod terminal;
