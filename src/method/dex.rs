@@ -174,7 +174,7 @@ impl Login<'_> {
         if !page.is("text/html") || page.status.is_server_error() {
             return Ok(None);
         }
-        let forms = parsed(page)?.forms();
+        let text = parsed(page)?;
         let is_start = |form: &&Form| {
             let is_ours = self
                 .endpoint
@@ -182,7 +182,7 @@ impl Login<'_> {
                 .is_or_upgrades_to(&Origin::of(&form.action));
             is_ours && form.action.path().ends_with("/oauth2/start") && !form.asks_for_password()
         };
-        Ok(forms.iter().find(is_start).map(submitted_by_get))
+        Ok(text.forms().iter().find(is_start).map(submitted_by_get))
     }
 
     /// Dex shows its connectors when it has several; the wanted one, the only one or `local` is taken.
@@ -192,8 +192,8 @@ impl Login<'_> {
         }
         let mut offered: Vec<(String, Url)> = Vec::new();
         for link in parsed(&mut page)?.links() {
-            if let Some(id) = walked.connector_of(&link.url) {
-                offered.push((id, link.url));
+            if let Some(id) = walked.connector_of(link) {
+                offered.push((id, link.clone()));
             }
         }
         let ids: Vec<&str> = offered.iter().map(|(id, _)| id.as_str()).collect();
@@ -229,10 +229,10 @@ impl Login<'_> {
         let text = parsed(&mut page)?;
         let Some(form) = text
             .forms()
-            .into_iter()
+            .iter()
             .find(|form| form.is_post && form.asks_for_password())
         else {
-            return Err(refused_by_dex(&page, &self.http.quoted(&text.words())));
+            return Err(refused_by_dex(&page, &self.http.quoted(text.words())));
         };
         rules::may_post(
             walked,
@@ -244,7 +244,7 @@ impl Login<'_> {
         )?;
         Ok(LoginForm {
             page: page.url,
-            form,
+            form: form.clone(),
         })
     }
 }
@@ -262,9 +262,7 @@ impl Back<'_> {
         let (status, text) = (answer.status, parsed(&mut answer)?);
         let asks_again = text.forms().iter().any(Form::asks_for_password);
         if asks_again {
-            let words = text
-                .login_error()
-                .unwrap_or_else(|| "it shows the form again".to_owned());
+            let words = text.login_error().unwrap_or("it shows the form again");
             let connector = self.walked.connector_of(&answer.url).unwrap_or_default();
             return Err(Error::new(
                 Slug::DexLoginRejected,
@@ -273,7 +271,7 @@ impl Back<'_> {
                     self.username
                 ),
             )
-            .because(format!("Dex says: {}", self.login.http.quoted(&words))));
+            .because(format!("Dex says: {}", self.login.http.quoted(words))));
         }
         let words = text.words();
         let lower = words.to_lowercase();
@@ -281,9 +279,9 @@ impl Back<'_> {
             .iter()
             .any(|sign| lower.contains(sign));
         if status.is_client_error() && is_over {
-            return Ok(Attempt::FormExpired(self.login.http.quoted(&words)));
+            return Ok(Attempt::FormExpired(self.login.http.quoted(words)));
         }
-        Err(refused_by_dex(&answer, &self.login.http.quoted(&words)))
+        Err(refused_by_dex(&answer, &self.login.http.quoted(words)))
     }
 
     /// Dex may ask whether the relying party may know who we are: yes, as the person asked for this login.
@@ -294,13 +292,13 @@ impl Back<'_> {
         {
             return Ok(page);
         }
-        let forms = parsed(&mut page)?.forms();
+        let text = parsed(&mut page)?;
         let is_approval = |form: &&Form| {
             let stays = Origin::of(&form.action) == Origin::of(&page.url)
                 && form.action.path() == page.url.path();
             form.is_post && stays && form.value("approval") == Some("approve")
         };
-        let Some(form) = forms.iter().find(is_approval) else {
+        let Some(form) = text.forms().iter().find(is_approval) else {
             return Ok(page);
         };
         self.login
@@ -320,8 +318,8 @@ impl Back<'_> {
     /// Takes the session's cookies, which the callback set or something after it.
     fn session(self, mut last: Page) -> Result<Session> {
         let Some(callback) = self.walked.callback_hop() else {
-            let words = parsed(&mut last)?.words();
-            return Err(refused_by_dex(&last, &self.login.http.quoted(&words)));
+            let text = parsed(&mut last)?;
+            return Err(refused_by_dex(&last, &self.login.http.quoted(text.words())));
         };
         let endpoint = self.login.endpoint.reached_as(&last.url);
         let (cookies, end) = self.login.http.session_cookies(endpoint.url(), callback);
@@ -334,7 +332,7 @@ impl Back<'_> {
                 endpoint,
             });
         }
-        let words = self.login.http.quoted(&parsed(&mut last)?.words());
+        let words = self.login.http.quoted(parsed(&mut last)?.words());
         Err(Error::new(
             Slug::LoginNotAccepted,
             format!(
@@ -372,7 +370,7 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
         ));
     }
     let words = if page.is("text/html") {
-        parsed(&mut page)?.words()
+        parsed(&mut page)?.words().to_owned()
     } else {
         String::new()
     };
@@ -387,7 +385,7 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
     Err(if words.is_empty() {
         error
     } else {
-        error.because(format!("it says: {}", http.quoted(&words)))
+        error.because(format!("it says: {}", http.quoted(words)))
     })
 }
 

@@ -1,14 +1,22 @@
 //! Reads the pages of a login: forms, connector links, and what a server says to people. Pure: text in, values out.
 
-use scraper::{ElementRef, Html, Selector};
+mod controls;
+mod elements;
+mod reader;
+mod texts;
+
 use url::Url;
 
 use crate::secret::Secret;
 
-/// A parsed page.
+/// What was read of a page.
+#[derive(Debug)]
 pub struct PageText {
-    html: Html,
-    url: Url,
+    forms: Vec<Form>,
+    links: Vec<Url>,
+    login_error: Option<String>,
+    words: String,
+    has_dexs_look: bool,
 }
 
 /// A form as it would be sent if nothing were filled in.
@@ -33,110 +41,35 @@ pub struct Field {
     pub value: String,
 }
 
-/// A link, with the words on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Where it goes.
-    pub url: Url,
-    /// Its words.
-    pub words: String,
-}
-
 impl PageText {
-    /// Parses a page that came from `url`.
+    /// Reads a page that came from `url`, in time that grows with its length alone.
     pub fn parse(url: &Url, text: &str) -> Self {
-        Self {
-            html: Html::parse_document(text),
-            url: url.clone(),
-        }
+        reader::read(url, text)
     }
 
-    /// Gives the page's forms in order.
-    pub fn forms(&self) -> Vec<Form> {
-        self.select("form")
-            .filter_map(|element| self.form(element))
-            .collect()
+    /// Gives the page's forms in order; none where it is nested or stuffed beyond all reason.
+    pub fn forms(&self) -> &[Form] {
+        &self.forms
     }
 
-    /// Gives the page's links in order.
-    pub fn links(&self) -> Vec<Link> {
-        self.select("a[href]")
-            .filter_map(|element| {
-                let url = self.url.join(element.value().attr("href")?.trim()).ok()?;
-                Some(Link {
-                    url,
-                    words: words_of(element),
-                })
-            })
-            .collect()
+    /// Gives where the page's first links go, in order.
+    pub fn links(&self) -> &[Url] {
+        &self.links
     }
 
     /// Gives what Dex says above a login form that it shows again, e.g. "Invalid Email Address and password."
-    pub fn login_error(&self) -> Option<String> {
-        self.select("#login-error, .dex-error-box")
-            .map(words_of)
-            .find(|words| !words.is_empty())
+    pub fn login_error(&self) -> Option<&str> {
+        self.login_error.as_deref()
     }
 
     /// Gives what the page says to people: its heading and its reason or first paragraph, else its title.
-    pub fn words(&self) -> String {
-        let first = |selector: &str| {
-            self.select(selector)
-                .map(words_of)
-                .find(|words| !words.is_empty())
-        };
-        let heading = first("h1, h2, .theme-heading");
-        // oauth2-proxy folds its reason away beneath a paragraph that says "More Info".
-        let reason = first("#more-info .content").or_else(|| first("p"));
-        match (heading, reason) {
-            (Some(heading), Some(reason)) => format!("{heading}: {reason}"),
-            (Some(words), None) | (None, Some(words)) => words,
-            (None, None) => first("title").or_else(|| first("body")).unwrap_or_default(),
-        }
+    pub fn words(&self) -> &str {
+        &self.words
     }
 
-    fn select(&self, selector: &str) -> impl Iterator<Item = ElementRef<'_>> {
-        let selector = Selector::parse(selector).ok();
-        let all: Vec<ElementRef<'_>> = match &selector {
-            Some(selector) => self.html.select(selector).collect(),
-            None => Vec::new(),
-        };
-        all.into_iter()
-    }
-
-    fn form(&self, form: ElementRef<'_>) -> Option<Form> {
-        // A form without an action goes to the page's own URL (HTML, form submission algorithm).
-        let action = match form.value().attr("action").map(str::trim) {
-            None | Some("") => self.url.clone(),
-            Some(action) => self.url.join(action).ok()?,
-        };
-        let is_post = form
-            .value()
-            .attr("method")
-            .is_some_and(|method| method.trim().eq_ignore_ascii_case("post"));
-        let controls =
-            Selector::parse("input[name], textarea[name], select[name], button[name]").ok()?;
-        let mut fields = Vec::new();
-        let mut button_pressed = false;
-        for control in form.select(&controls) {
-            let field = field(control);
-            if field.kind == "submit" && std::mem::replace(&mut button_pressed, true) {
-                continue;
-            }
-            let is_off = matches!(field.kind.as_str(), "checkbox" | "radio")
-                && control.value().attr("checked").is_none();
-            let is_never_sent =
-                matches!(field.kind.as_str(), "button" | "reset" | "file" | "image");
-            let is_disabled = control.value().attr("disabled").is_some();
-            if !is_off && !is_never_sent && !is_disabled && !field.name.is_empty() {
-                fields.push(field);
-            }
-        }
-        Some(Form {
-            action,
-            is_post,
-            fields,
-        })
+    /// Tells whether the page is made of the classes of Dex's own templates.
+    pub fn has_dexs_look(&self) -> bool {
+        self.has_dexs_look
     }
 }
 
@@ -192,51 +125,10 @@ impl Form {
     }
 }
 
-fn field(control: ElementRef<'_>) -> Field {
-    let attribute = |name: &str| control.value().attr(name).unwrap_or_default().to_owned();
-    let (kind, value) = match control.value().name() {
-        "textarea" => ("textarea".to_owned(), control.text().collect()),
-        "select" => ("select".to_owned(), chosen_option(control)),
-        "button" if attribute("type").is_empty() => ("submit".to_owned(), attribute("value")),
-        _ if attribute("type").is_empty() => ("text".to_owned(), attribute("value")),
-        _ => {
-            let kind = attribute("type").to_ascii_lowercase();
-            let is_on = matches!(kind.as_str(), "checkbox" | "radio")
-                && control.value().attr("value").is_none();
-            let value = if is_on {
-                "on".to_owned()
-            } else {
-                attribute("value")
-            };
-            (kind, value)
-        }
-    };
-    Field {
-        name: attribute("name"),
-        kind,
-        value,
-    }
-}
-
-fn chosen_option(select: ElementRef<'_>) -> String {
-    let Ok(options) = Selector::parse("option") else {
-        return String::new();
-    };
-    let options: Vec<ElementRef<'_>> = select.select(&options).collect();
-    let chosen = options
-        .iter()
-        .find(|option| option.value().attr("selected").is_some())
-        .or(options.first());
-    chosen.map_or_else(String::new, |option| match option.value().attr("value") {
-        Some(value) => value.to_owned(),
-        None => words_of(*option),
-    })
-}
-
-fn words_of(element: ElementRef<'_>) -> String {
-    let text: String = element.text().collect();
-    let text: Vec<&str> = text.split_whitespace().collect();
-    text.join(" ")
+/// Gives the words of a text, one blank between them.
+fn words_in(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -318,5 +210,307 @@ mod tests {
             r#"<div class="theme-panel"><h2 class="theme-heading">Bad Request</h2><p>User session   has expired.</p></div>"#,
         );
         assert_eq!(page.words(), "Bad Request: User session has expired.");
+        assert!(page.has_dexs_look());
+    }
+
+    #[test]
+    fn words_end_with_their_element() {
+        for (html, words) in [
+            (
+                "<title>T</title><h1></h1><h2>a <b>b</b></h2>c<p> <p>d<div>e</div>f",
+                "a b: d",
+            ),
+            (
+                "<div><span class=theme-heading>a</div>b<p>c</section>d</p>e",
+                "a: cd",
+            ),
+            (
+                "<h1>Forbidden</h1><div id=more-info><p>More Info<div class='x content'>why</div></div><p>p",
+                "Forbidden: why",
+            ),
+            (
+                "<p class=content>p<div id=more-info></div><div class=content>no",
+                "p",
+            ),
+            (
+                "<title> </title><title>a &amp; <b></title><body>c",
+                "a & <b>",
+            ),
+            (
+                "<svg><title>no</title></svg><style>no</style><script>no</script>a<template>no</template> <xmp><b></xmp>",
+                "a <b>",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(page(html).words(), words, "{html}");
+        }
+        let error = page("<div id=login-error> <div>In<br>valid</div></div><p>no");
+        assert_eq!(error.login_error(), Some("Invalid"));
+        assert_eq!(
+            page("<input id=login-error>words<p class=dex-error-box>").login_error(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_form_is_found_where_a_browser_finds_it_and_nowhere_else() {
+        const FORM: &str =
+            "<form method=post><input name=login><input type=password name=password></form>";
+        for (before, after) in [
+            ("", ""),
+            ("<table><tr><td>", ""),
+            ("<ul><li>a<li>b<p>", ""),
+            ("<svg><path/></svg>", ""),
+            ("<svg><path><p>", ""),
+            ("<svg><foreignobject>", "</foreignobject></svg>"),
+            ("<script>'<form>'</script><textarea></textarea>", "<!--"),
+            ("<template><form></template>", ""),
+            ("</form></textarea></template></p>", ""),
+            ("<!-->", "-->"),
+            ("<title></titl></title>", ""),
+        ] {
+            let found = page(&format!("{before}{FORM}{after}"));
+            assert_eq!(found.forms().len(), 1, "{before}");
+            assert!(found.forms()[0].asks_for_password(), "{before}");
+        }
+        for (before, after) in [
+            ("<!--", "-->"),
+            ("<!-- > --", ""),
+            ("<script>", "</script>"),
+            ("<script><!--<script></script>", "</script>"),
+            ("<style>", "</style>"),
+            ("<textarea>", "</textarea>"),
+            ("<textarea>", ""),
+            ("<title>", "</title>"),
+            ("<xmp>", "</xmp>"),
+            ("<iframe>", "</iframe>"),
+            ("<noscript>", "</noscript>"),
+            ("<noframes>", "</noframes>"),
+            ("<noembed>", "</noembed>"),
+            ("<plaintext></plaintext>", ""),
+            ("<template>", "</template>"),
+            ("<template><div></div><template></template>", ""),
+            ("<svg>", "</svg>"),
+            ("<math>", "</math>"),
+            ("<svg><style></style>", "</svg>"),
+            ("<svg><![CDATA[ > ", "]]></svg>"),
+            ("<a title='", "'>"),
+            ("<select>", "</select>"),
+        ] {
+            let found = page(&format!("{before}{FORM}{after}"));
+            assert!(found.forms().is_empty(), "{before}: {:?}", found.forms());
+        }
+    }
+
+    #[test]
+    fn a_control_belongs_to_the_form_that_a_browser_gives_it_to() {
+        let names = |html: &str| -> Vec<Vec<String>> {
+            let page = page(html);
+            let forms = page.forms().iter();
+            let names =
+                forms.map(|form| form.fields.iter().map(|field| field.name.clone()).collect());
+            names.collect()
+        };
+        for (html, forms) in [
+            (
+                "<form><input name=a><form><input name=b></form><input name=c>",
+                &[&["a", "b"] as &[&str]] as &[_],
+            ),
+            (
+                "<form><div><input name=a></form></div><form><input name=b>",
+                &[&["a"], &["b"]],
+            ),
+            (
+                "<table><form><tr><td><input name=a></table></form>",
+                &[&["a"]],
+            ),
+            (
+                "<input form=x name=a><form id=x><input name=b></form><form id=x></form>",
+                &[&["a", "b"], &[]],
+            ),
+            (
+                "<form><input form=x name=a><input form='' name=b></form>",
+                &[&[]],
+            ),
+            (
+                "<form><template><input name=a></template><svg><input name=b></svg><input name=c>",
+                &[&["c"]],
+            ),
+            (
+                "<form><input name=a disabled><input name><input name=a><input name=a>",
+                &[&["a", "a"]],
+            ),
+            (
+                "<form><button>Go</button><button name=cancel>x</button><input type=submit name=also>",
+                &[&[]],
+            ),
+            (
+                "<form><button type=button name=no></button><button type=odd name=yes>",
+                &[&["yes"]],
+            ),
+            (
+                "<form action='http://['><input name=a></form><form><input name=b>",
+                &[&["b"]],
+            ),
+        ] {
+            assert_eq!(names(html), forms, "{html}");
+        }
+    }
+
+    #[test]
+    fn values_are_those_that_a_browser_would_send() {
+        let page = page(
+            "<form><textarea name=a>\n\n<b>&lt;</textarea><select name=b><option>x <option selected> y z </select>\
+             <select name=c><optgroup><option value=''>x</optgroup><option value=y></select><select name=d></select>\
+             <input type=RADIO name=e checked><input name=f value='&quot;&#x41;'>",
+        );
+        let fields = &page.forms()[0].fields;
+        let values: Vec<&str> = fields.iter().map(|field| field.value.as_str()).collect();
+        assert_eq!(values, ["\n<b><", "y z", "", "", "on", "\"A"]);
+    }
+
+    #[test]
+    fn where_links_go_is_read() {
+        let page = page(
+            "<a href=' ../x '>a</a><a>b</a><a href=http://[>c</a><a href='https://h/?a&amp;b'>d</a>",
+        );
+        let links: Vec<&str> = page.links().iter().map(Url::as_str).collect();
+        assert_eq!(
+            links,
+            ["https://kf.example.com/dex/auth/x", "https://h/?a&b"]
+        );
+    }
+
+    /// Is as much of a page as is ever read.
+    const MEBIBYTE: usize = 1024 * 1024;
+
+    /// Pages that each make a reader look up, down or back at every step.
+    fn pathological_pages() -> Vec<(&'static str, String)> {
+        let repeated = |piece: &str| piece.repeat(MEBIBYTE / piece.len());
+        let numbered = |piece: &dyn Fn(usize) -> String| {
+            let mut page = String::new();
+            (0..)
+                .map(piece)
+                .take_while(|piece| {
+                    page.push_str(piece);
+                    page.len() < MEBIBYTE
+                })
+                .for_each(drop);
+            page
+        };
+        let end = "<form method=post><input type=password name=p></form>";
+        [
+            ("nested blocks", repeated("<div>")),
+            (
+                "nested blocks that are closed",
+                repeated("<div>") + &"</div>".repeat(MEBIBYTE / 6),
+            ),
+            ("unclosed formatting", repeated("<b><i><p>")),
+            ("formatting closed crosswise", repeated("<b><i></b></i>")),
+            ("nested links", repeated("<a href=x><p>")),
+            ("paragraphs in buttons", repeated("<button><p>")),
+            (
+                "end tags of nothing",
+                "<div>".repeat(200) + &repeated("</x></p></br>"),
+            ),
+            ("tables in tables", repeated("<table><td>")),
+            ("foster parents", repeated("<table>x<b>")),
+            (
+                "forms",
+                repeated("<form><input name=a type=password></form>"),
+            ),
+            (
+                "fields",
+                "<form>".to_owned() + &repeated("<input name=a type=password>"),
+            ),
+            (
+                "options",
+                "<form><select name=a>".to_owned() + &repeated("<option selected>x"),
+            ),
+            (
+                "attributes",
+                numbered(&|n| {
+                    if n == 0 {
+                        "<a ".to_owned()
+                    } else {
+                        format!("a{n:x} ")
+                    }
+                }) + ">",
+            ),
+            (
+                "attributes of many tags",
+                numbered(&|n| {
+                    if n % 5_000 == 0 {
+                        "><a ".to_owned()
+                    } else {
+                        format!("{n:x}/")
+                    }
+                }) + ">",
+            ),
+            (
+                "one attribute again and again",
+                "<a ".to_owned() + &repeated("a ") + ">",
+            ),
+            (
+                "names of their own",
+                numbered(&|n| format!("<a{n:x}></a{n:x}>")),
+            ),
+            ("references", repeated("&notit;&a&#x1;")),
+            ("a reference without end", "&".to_owned() + &repeated("a")),
+            ("nothing but tag openers", repeated("<")),
+            ("zeroes", repeated("\0")),
+            ("comments without end", repeated("<!--")),
+            ("blanks", repeated(" ")),
+            ("quotes in names", "<a".to_owned() + &repeated("\"")),
+            ("templates", repeated("<template>")),
+            ("other worlds", repeated("<svg><foreignobject><math><mi>")),
+            (
+                "marked text",
+                "<h1><p id=login-error class=dex-error-box>".to_owned() + &repeated("x <wbr>"),
+            ),
+            (
+                "escaped scripts",
+                "<script>".to_owned() + &repeated("<!--<script></script"),
+            ),
+        ]
+        .map(|(name, mut page)| {
+            page.truncate(MEBIBYTE - end.len());
+            (name, page + end)
+        })
+        .into()
+    }
+
+    #[test]
+    fn no_page_takes_more_time_than_its_length_explains() {
+        for (name, page) in pathological_pages() {
+            let started = std::time::Instant::now();
+            let read = self::page(&page);
+            let took = started.elapsed();
+            let (forms, links) = (read.forms().len(), read.links().len());
+            println!("{took:>8.0?}  {name}: {forms} forms, {links} links");
+            // Milliseconds in a build for users; minutes by a tree.
+            assert!(took.as_secs() < 20, "{name}: {took:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_beyond_all_reason_holds_no_form() {
+        let form = "<form method=post><input type=password name=p></form>";
+        let deep = |depth: usize| "<div>".repeat(depth) + form;
+        assert_eq!(page(&deep(200)).forms().len(), 1);
+        assert_eq!(page(&deep(300)).forms().len(), 0);
+        assert_eq!(page(&(form.to_owned() + &deep(300))).forms().len(), 0);
+        let full =
+            |fields: usize| format!("<form>{}</form>{form}", "<input name=a>".repeat(fields));
+        assert_eq!(page(&full(900)).forms().len(), 2);
+        assert_eq!(page(&full(1000)).forms().len(), 0);
+        // A long comment or picture is no reason.
+        let long = "a b/".repeat(5_000);
+        assert_eq!(
+            page(&format!("<!--{long}--><img src='data:{long}'>{form}"))
+                .forms()
+                .len(),
+            1
+        );
     }
 }
