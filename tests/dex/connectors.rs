@@ -1,11 +1,15 @@
 //! Which of Dex's connectors is taken, and which ones get no password.
 
-use crate::peers::dex;
+use std::sync::{Arc, OnceLock};
+
+use crate::peers::dex::{self, Connector, Dex};
 use crate::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
 use crate::peers::needs;
+use crate::peers::oidc_provider::{self, OidcProvider};
 use crate::peers::slapd;
 use crate::peers::visitor::Visitor;
-use crate::support::sandbox::Output;
+use crate::support::http::{Response, Server, forward};
+use crate::support::sandbox::{Output, Sandbox};
 
 #[test]
 fn of_several_connectors_local_is_taken() {
@@ -84,6 +88,50 @@ fn a_connector_that_asks_nobody_gets_no_password() {
     let refused = Visitor::new(&door, dex::USER).get(&["--connector", MOCK]);
     assert_has_no_form(refused, MOCK);
     assert_reached_nobody(&door, &["GET /dex/auth 200", "GET /dex/auth/mock 302"]);
+}
+
+#[test]
+fn a_real_provider_behind_dex_is_no_second_dex() {
+    // Its authorization endpoint ends in `/auth`, as Dex's does.
+    let behind: Arc<OnceLock<String>> = Arc::default();
+    let front = Server::start({
+        let behind = Arc::clone(&behind);
+        move |request| match behind.get() {
+            Some(origin) => forward(request, origin),
+            None => Response::new(503),
+        }
+    });
+    let provider = needs!(OidcProvider::start(&oidc_provider::Options {
+        issuer: front.origin().leak(),
+        client_id: "dex",
+        client_secret: "sso-client-secret-80",
+        redirect_uris: vec!["http://127.0.0.1/dex/callback"],
+        key: include_str!("../google/test-key-google.pem"),
+        account: dex::USER.email,
+        consent_page: true,
+        rotation: false,
+    }));
+    behind.set(provider.origin().to_owned()).expect("one origin");
+    let dex = needs!(Dex::start(dex::Options {
+        static_passwords: false,
+        connectors: vec![Connector::oidc("corporate", "Single sign-on", &front.origin())],
+        ..dex::Options::default()
+    }));
+    let start = format!(
+        "{}/auth?client_id={}&redirect_uri=/oauth2/callback&response_type=code&scope=openid&state=made-up",
+        dex.issuer(),
+        dex::CLIENT_ID
+    );
+    let gateway = Server::start(move |_| Response::redirect(302, &start));
+    front.clear();
+
+    let home = Sandbox::new();
+    let password = home.secret(dex::USER.password);
+    let endpoint = gateway.origin() + "/pipeline";
+    let get = ["get", "-v", "--endpoint", &endpoint, "--username", dex::USER.login];
+    let refused = home.command(&get).env("KFP_CREDENTIAL_PASSWORD", &password).run();
+    assert_has_no_form(refused, "corporate");
+    assert!(front.requests().is_empty(), "{:?}", front.hops());
 }
 
 #[track_caller]

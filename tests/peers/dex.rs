@@ -138,6 +138,20 @@ impl Connector {
     }
 }
 
+impl Connector {
+    /// Has no form: it sends the browser to an OpenID provider, which Dex asks for its addresses.
+    pub fn oidc(id: &str, name: &str, issuer: &str) -> Self {
+        Self(json!({
+            "type": "oidc", "id": id, "name": name,
+            "config": {
+                "issuer": issuer,
+                "clientID": "dex", "clientSecret": "sso-client-secret-80",
+                "redirectURI": "", // of Dex: known when it starts
+            },
+        }))
+    }
+}
+
 /// Is a running Dex.
 pub struct Dex {
     process: Process,

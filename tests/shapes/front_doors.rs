@@ -1,6 +1,7 @@
 //! Front doors as the real world has them, also those that no server to be installed gives any more.
 
 use super::*;
+use crate::support::front_door::Connector;
 
 #[test]
 fn a_form_of_before_dex_2_29_is_filled_in() {
@@ -109,6 +110,30 @@ fn a_form_that_always_expires_is_given_up() {
         .assert_error(5, "dex-refused")
         .assert_says("User session has expired.");
     assert_eq!(posts(&door.server), 2);
+}
+
+#[test]
+fn a_provider_whose_address_ends_in_auth_is_no_second_dex() {
+    for path in [
+        "/realms/kubeflow/protocol/openid-connect/auth", // Keycloak
+        "/o/oauth2/v2/auth",                             // Google
+        "/oauth2/auth",                                  // Hydra
+        "/dex/auth",                                     // another Dex
+    ] {
+        let provider = recorder();
+        let sso = Connector::Sso(provider.origin() + path);
+        let door = FrontDoor::start(Options {
+            connectors: vec![("sso".to_owned(), sso)],
+            ..Options::default()
+        });
+        get(&home(), &door.endpoint())
+            .run()
+            .assert_error(5, "connector-has-no-form")
+            .assert_says("\"sso\"")
+            .assert_says(&provider.origin());
+        assert!(provider.requests().is_empty());
+        assert_no_password(&[&door.server]);
+    }
 }
 
 #[test]

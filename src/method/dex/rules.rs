@@ -61,21 +61,20 @@ impl Walked {
             }
             return Ok(());
         }
-        if let Some(request) = AuthorizationRequest::of(url) {
-            // A connector of its own called "auth" would look like another authorization endpoint below the first.
-            if self.place(url).is_none() {
-                self.requests.push(request);
-            }
-            return Ok(());
-        }
+        // Dex's own places come first: a connector called "auth" looks like another authorization endpoint.
         match (self.place(url), &self.connector) {
             (Some(Place::Connector(id) | Place::LoginForm(id)), _) => self.at_connector(id),
+            (Some(Place::Connectors), _) => Ok(()),
+            // Whoever Dex sends people on to may ask for an authorization of his own (Keycloak, Google, another Dex).
             (None, Some(id)) => Err(Error::new(
                 Slug::ConnectorHasNoForm,
                 format!("Dex's connector {id:?} has no password form: it sends people on to {}", Origin::of(url)),
             )
             .hint("nothing was sent there; choose a connector that takes a password with --connector ID, or use a token")),
-            (Some(Place::Connectors) | None, _) => Ok(()),
+            (None, None) => {
+                self.requests.extend(AuthorizationRequest::of(url));
+                Ok(())
+            }
         }
     }
 
@@ -287,6 +286,26 @@ mod tests {
             ],
         );
         assert_eq!(error.err().unwrap().slug(), Slug::ConnectorHasNoForm);
+    }
+
+    #[test]
+    fn a_second_authorization_request_behind_a_connector_is_no_second_dex() {
+        for request in [
+            "https://sso.example.com/realms/r/protocol/openid-connect/auth",
+            "https://accounts.google.com/o/oauth2/v2/auth",
+            "https://hydra.example.com/oauth2/auth",
+            "https://kf.example.com/oauth2/auth",
+            "https://kf.example.com/other/dex/auth",
+        ] {
+            let request = format!("{request}?client_id=dex&redirect_uri=/dex/callback&state=T");
+            let connector = "https://kf.example.com/dex/auth/sso?client_id=a&state=S";
+            let error = walked(None, &[REQUEST, connector, &request]).err().unwrap();
+            assert_eq!(error.slug(), Slug::ConnectorHasNoForm, "{request}");
+            // Before Dex is met it may be a gateway's own way to Dex.
+            assert_eq!(walked(None, &[&request, REQUEST]).unwrap().requests.len(), 2);
+        }
+        let again = walked(None, &[REQUEST, "https://kf.example.com/dex/auth/local", REQUEST]);
+        assert!(again.unwrap().is_connector_list(&url(REQUEST)));
     }
 
     #[test]
