@@ -206,9 +206,14 @@ impl<'a> Http<'a> {
         &self.clock
     }
 
-    /// Starts the login's time anew: a person who was asked may have taken a while.
-    pub fn restart_clock(&self) {
-        self.until.set(Instant::now() + self.deadlines.login);
+    /// Gives what is left of the login's time.
+    pub fn time_left(&self) -> Duration {
+        self.until.get().saturating_duration_since(Instant::now())
+    }
+
+    /// Gives the login so much more time: what a person has taken is not counted.
+    pub fn wait_longer(&self, time: Duration) {
+        self.until.set(self.until.get() + time);
     }
 
     /// Remembers a secret that is about to be sent, so that no server's echo of it is shown.
@@ -271,7 +276,7 @@ impl<'a> Http<'a> {
         own_headers: Option<HeaderMap>,
         request: impl Fn(&reqwest::blocking::Client, Url) -> RequestBuilder,
     ) -> Result<Page> {
-        let left = self.until.get().saturating_duration_since(Instant::now());
+        let left = self.time_left();
         if left.is_zero() {
             let limit = humantime::format_duration(self.deadlines.login);
             return Err(Error::new(

@@ -1,7 +1,8 @@
 //! Where the user name and password of a form login come from: the context's sources, what `login --save-password`
 //! stored, or the person at the terminal.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 use crate::config::Context;
 use crate::config::context::Dex;
@@ -35,6 +36,7 @@ pub struct Caller<'a> {
     asking: Asking,
     given: Option<Secret>,
     used: RefCell<Option<(String, Secret)>>,
+    waited: Cell<Duration>,
 }
 
 impl<'a> Caller<'a> {
@@ -57,13 +59,15 @@ impl<'a> Caller<'a> {
             asking,
             given,
             used: RefCell::default(),
+            waited: Cell::default(),
         }
     }
 
     /// Gives the user name and password that a form would be filled in with, `None` where something is missing.
     pub fn account(&self) -> Option<(String, Secret)> {
         let username = self.username().ok()?;
-        let password = self.password(&username).ok()?;
+        let limit = self.context.deadlines.login;
+        let password = self.password(&username, limit).ok()?;
         Some((username, password))
     }
 
@@ -76,8 +80,8 @@ impl<'a> Caller<'a> {
         self.store.load_password(&self.key)
     }
 
-    fn found_password(&self, username: &str) -> Result<Secret> {
-        // A form that expired meanwhile is filled in again; nobody types, and no slow source is asked, twice.
+    fn found_password(&self, username: &str, limit: Duration) -> Result<Secret> {
+        // Nobody types, and no slow source is asked, twice.
         if let Some((_, password)) = self.used().filter(|(name, _)| name == username) {
             return Ok(password);
         }
@@ -86,7 +90,8 @@ impl<'a> Caller<'a> {
         }
         let may_ask = self.asking != Asking::Never && terminal::is_there();
         if let Some(source) = &self.dex.password {
-            match source::read(source, "the password", self.run.environment, self.run.trace) {
+            let (environment, trace) = (self.run.environment, self.run.trace);
+            match source::read_within(limit, source, "the password", environment, trace) {
                 Ok(Some(password)) => return Ok(password),
                 Ok(None) => {}
                 Err(error) if may_ask => self.run.trace.say(error.one_line()),
@@ -94,13 +99,27 @@ impl<'a> Caller<'a> {
             }
         }
         if may_ask && self.asking == Asking::Afresh {
-            return ask_password(username, self.context);
+            return self.ask_password(username);
         }
         match self.stored().filter(|stored| stored.username == username) {
             Some(stored) => Ok(stored.password),
-            None if may_ask => ask_password(username, self.context),
+            None if may_ask => self.ask_password(username),
             None => Err(self.password_required(username)),
         }
+    }
+
+    fn ask_password(&self, username: &str) -> Result<Secret> {
+        let place = self.context.display_name();
+        let prompt = format!("Password of {username} for {place}: ");
+        self.asked(|| terminal::ask_secret(&prompt))
+    }
+
+    /// Asks the person, whose time is not the login's.
+    fn asked<T>(&self, ask: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        let answer = ask();
+        self.waited.set(self.waited.get() + started.elapsed());
+        answer
     }
 
     fn password_required(&self, username: &str) -> Error {
@@ -137,7 +156,8 @@ impl Person for Caller<'_> {
         }
         let place = self.context.display_name();
         if self.asking != Asking::Never && terminal::is_there() {
-            return terminal::ask(&format!("User name (e-mail address) for {place}: "));
+            let prompt = format!("User name (e-mail address) for {place}: ");
+            return self.asked(|| terminal::ask(&prompt));
         }
         Err(Error::new(
             Slug::LoginRequired,
@@ -149,16 +169,13 @@ impl Person for Caller<'_> {
         )))
     }
 
-    fn password(&self, username: &str) -> Result<Secret> {
-        let password = self.found_password(username)?;
+    fn password(&self, username: &str, limit: Duration) -> Result<Secret> {
+        let password = self.found_password(username, limit)?;
         *self.used.borrow_mut() = Some((username.to_owned(), password.clone()));
         Ok(password)
     }
-}
 
-fn ask_password(username: &str, context: &Context) -> Result<Secret> {
-    terminal::ask_secret(&format!(
-        "Password of {username} for {}: ",
-        context.display_name()
-    ))
+    fn waited(&self) -> Duration {
+        self.waited.get()
+    }
 }

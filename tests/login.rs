@@ -155,6 +155,26 @@ fn a_person_who_types_is_waited_for() {
 }
 
 #[test]
+fn a_persons_time_is_not_the_logins_and_the_form_is_fetched_anew() {
+    let door = needs!(RealDoor::sign_in_page());
+    let (user, terminal) = (person(), Terminal::open());
+    let options = ["--username", dex::USER.login, "--timeout", "6s"];
+    let running = login(&user, &door, &options).at_terminal(terminal.line());
+    let running = running.spawn();
+    terminal.wait_for_unseen("Password of");
+    std::thread::sleep(std::time::Duration::from_millis(6_100));
+    terminal.answer_unseen("Password of", dex::USER.password);
+    running.wait().assert_success();
+    let login = [
+        "GET /dex/auth 302",
+        "GET /dex/auth/local 302",
+        "GET /dex/auth/local/login 200",
+        "POST /dex/auth/local/login 303",
+    ];
+    assert_eq!(door.recorder().hops(), [&login[..3], &login].concat());
+}
+
+#[test]
 fn get_asks_at_the_terminal_only_where_it_may() {
     let door = needs!(RealDoor::sign_in_page());
     let (user, terminal) = (person(), Terminal::open());

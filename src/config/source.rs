@@ -25,10 +25,21 @@ pub fn read(
     environment: &Environment,
     trace: &Trace,
 ) -> Result<Option<Secret>> {
+    read_within(DEADLINE, source, what, environment, trace)
+}
+
+/// Reads the same; a program has so long, where that is less than usual.
+pub fn read_within(
+    limit: Duration,
+    source: &Source,
+    what: &str,
+    environment: &Environment,
+    trace: &Trace,
+) -> Result<Option<Secret>> {
     let secret = match source {
         Source::Env(name) => from_variable(name, what, environment)?,
         Source::File(path) => from_file(Path::new(path), what, trace)?,
-        Source::Command(command) => from_command(command, what)?,
+        Source::Command(command) => from_command(command, what, limit.min(DEADLINE))?,
         Source::Keyring => return Ok(None),
     };
     Ok(Some(secret))
@@ -69,17 +80,17 @@ fn from_file(path: &Path, what: &str, trace: &Trace) -> Result<Secret> {
 }
 
 /// Runs a program whose stdout is the secret.
-fn from_command(command: &[String], what: &str) -> Result<Secret> {
+fn from_command(command: &[String], what: &str, limit: Duration) -> Result<Secret> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(unavailable(what, "its command is empty"));
     };
     let shown = format!("the command {program:?}");
-    let ran = program::output(Command::new(program).args(arguments), DEADLINE, LARGEST)
+    let ran = program::output(Command::new(program).args(arguments), limit, LARGEST)
         .map_err(|error| unavailable(what, &format!("cannot run {shown}")).because(error))?;
     let Some((status, bytes)) = ran else {
         return Err(unavailable(
             what,
-            &format!("{shown} did not end within 30 s"),
+            &format!("{shown} did not end within {:.0} s", limit.as_secs_f64()),
         ));
     };
     if !status.success() {

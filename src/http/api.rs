@@ -1,5 +1,6 @@
 //! Requests to an identity provider's API: one at a time, no cookies, no redirects, always verified.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use crate::trace::Trace;
 pub struct Api<'a> {
     clients: Clients<'a>,
     deadlines: Deadlines,
-    until: Instant,
+    until: Cell<Instant>,
     clock: ServerClock,
     trace: &'a Trace,
 }
@@ -44,7 +45,7 @@ impl<'a> Api<'a> {
         Self {
             clients: Clients::for_api(context),
             deadlines: context.deadlines,
-            until: Instant::now() + context.deadlines.login,
+            until: Cell::new(Instant::now() + context.deadlines.login),
             clock: ServerClock::default(),
             trace,
         }
@@ -53,6 +54,11 @@ impl<'a> Api<'a> {
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
         self.trace.say(words);
+    }
+
+    /// Gives the login so much more time: what a person has taken is not counted.
+    pub fn wait_longer(&self, time: Duration) {
+        self.until.set(self.until.get() + time);
     }
 
     /// Gives the clock of the provider that answered last.
@@ -158,6 +164,7 @@ impl<'a> Api<'a> {
     ) -> Result<Answer> {
         let left = self
             .until
+            .get()
             .saturating_duration_since(Instant::now())
             .min(limit);
         if left.is_zero() {

@@ -8,6 +8,8 @@
 pub mod page;
 mod rules;
 
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 use url::Url;
 
@@ -21,12 +23,17 @@ use crate::secret::Secret;
 use page::{Form, PageText};
 use rules::Walked;
 
+/// How long a form may wait for the password before it is fetched anew.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// Who is asked for the user name and password, once a form for them is reached.
 pub trait Person {
     /// Gives the user name or e-mail address.
     fn username(&self) -> Result<String>;
-    /// Gives that user's password.
-    fn password(&self, username: &str) -> Result<Secret>;
+    /// Gives that user's password; what asks no person has so long to find it.
+    fn password(&self, username: &str, limit: Duration) -> Result<Secret>;
+    /// Tells how long a person has been waited for so far.
+    fn waited(&self) -> Duration;
 }
 
 /// What the walk ended with.
@@ -68,28 +75,13 @@ pub fn log_in(
         endpoint,
         person,
     };
-    match login.attempt()? {
-        Attempt::Done(outcome) => Ok(outcome),
-        Attempt::FormExpired(words) => {
-            http.say(format_args!(
-                "the login form had expired ({words}); starting over once"
-            ));
-            match login.attempt()? {
-                Attempt::Done(outcome) => Ok(outcome),
-                Attempt::FormExpired(words) => Err(Error::new(
-                    Slug::DexRefused,
-                    "Dex says again and again that its login form has expired",
-                )
-                .because(words)
-                .hint("check the clocks of Dex's hosts and its setting expiry.authRequests")),
-            }
-        }
-    }
+    login.run()
 }
 
-enum Attempt {
-    Done(Outcome),
-    FormExpired(String),
+/// Where the walk to the form has led.
+enum Reached {
+    Open(Outcome),
+    Form(Box<Walked>, LoginForm),
 }
 
 struct Login<'a> {
@@ -107,20 +99,25 @@ struct LoginForm {
 }
 
 impl Login<'_> {
-    fn attempt(&self) -> Result<Attempt> {
-        let mut walked = Walked::new(self.dex.connector.as_deref());
-        let page = self.reach_dex(&mut walked)?;
-        if !walked.met_authorization_request() {
-            return without_login(self.http, page).map(Attempt::Done);
-        }
-        safe_way(self.endpoint.url(), self.context)?;
-        let page = self.choose_connector(page, &mut walked)?;
-        let found = self.login_form(page, &walked)?;
-
+    fn run(&self) -> Result<Outcome> {
+        let (mut walked, mut found) = match self.reach_form()? {
+            Reached::Open(outcome) => return Ok(outcome),
+            Reached::Form(walked, found) => (walked, found),
+        };
+        let reached = Instant::now();
         let username = self.person.username()?;
-        let password = self.person.password(&username)?;
+        let password = self.person.password(&username, self.http.time_left())?;
         self.http.keep_secret(&password);
-        self.http.restart_clock();
+        self.http.wait_longer(self.person.waited());
+        // The password is posted once, whatever is answered: so not in a form that may have expired meanwhile.
+        if !self.person.waited().is_zero() || reached.elapsed() > FRESH {
+            self.http
+                .say("the password took a while, so the form is fetched anew");
+            (walked, found) = match self.reach_form()? {
+                Reached::Open(outcome) => return Ok(outcome),
+                Reached::Form(walked, found) => (walked, found),
+            };
+        }
         let fields = found.form.filled(&username, &password).ok_or_else(|| {
             Error::new(
                 Slug::LoginNotUnderstood,
@@ -135,15 +132,27 @@ impl Login<'_> {
 
         let mut back = Back {
             login: self,
-            walked,
+            walked: *walked,
             username,
         };
         if back.walked.callback_hop().is_none() && answer.url == found.form.action {
-            return back.stayed_at_form(answer);
+            return Err(back.stayed_at_form(answer)?);
         }
         let last = back.approved(answer)?;
-        back.session(last)
-            .map(|session| Attempt::Done(Outcome::Session(session)))
+        back.session(last).map(Outcome::Session)
+    }
+
+    /// Walks to the form and checks that it may be filled in.
+    fn reach_form(&self) -> Result<Reached> {
+        let mut walked = Walked::new(self.dex.connector.as_deref());
+        let page = self.reach_dex(&mut walked)?;
+        if !walked.met_authorization_request() {
+            return without_login(self.http, page).map(Reached::Open);
+        }
+        safe_way(self.endpoint.url(), self.context)?;
+        let page = self.choose_connector(page, &mut walked)?;
+        let found = self.login_form(page, &walked)?;
+        Ok(Reached::Form(Box::new(walked), found))
     }
 
     /// Walks from the endpoint as far as redirects and oauth2-proxy's sign-in page lead.
@@ -257,14 +266,15 @@ struct Back<'a> {
 }
 
 impl Back<'_> {
-    /// No redirect: the password was wrong (401, or 200 before Dex v2.36), or Dex shows an error page.
-    fn stayed_at_form(&self, mut answer: Page) -> Result<Attempt> {
+    /// Explains why there was no redirect: the password was wrong (401, or 200 before Dex v2.36), the form had expired,
+    /// or Dex shows another error page.
+    fn stayed_at_form(&self, mut answer: Page) -> Result<Error> {
         let (status, text) = (answer.status, parsed(&mut answer)?);
         let asks_again = text.forms().iter().any(Form::asks_for_password);
         if asks_again {
             let words = text.login_error().unwrap_or("it shows the form again");
             let connector = self.walked.connector_of(&answer.url).unwrap_or_default();
-            return Err(Error::new(
+            return Ok(Error::new(
                 Slug::DexLoginRejected,
                 format!(
                     "Dex did not accept the password of {:?} for its connector {connector:?}",
@@ -279,9 +289,15 @@ impl Back<'_> {
             .iter()
             .any(|sign| lower.contains(sign));
         if status.is_client_error() && is_over {
-            return Ok(Attempt::FormExpired(self.login.http.quoted(words)));
+            return Ok(Error::new(
+                Slug::DexRefused,
+                "Dex's login form had expired before it was answered",
+            )
+            .because(format!("Dex says: {}", self.login.http.quoted(words)))
+            .hint("try again: the password was sent once, and is not sent again at a server's word")
+            .hint("if it happens again and again, check the clocks of Dex's hosts and its setting expiry.authRequests"));
         }
-        Err(refused_by_dex(&answer, &self.login.http.quoted(words)))
+        Ok(refused_by_dex(&answer, &self.login.http.quoted(words)))
     }
 
     /// Dex may ask whether the relying party may know who we are: yes, as the person asked for this login.

@@ -39,3 +39,25 @@ fn a_login_in_the_browser_is_waited_for() {
     }
     assert_eq!(gate.arrived(), 1, "one browser");
 }
+
+#[test]
+fn a_persons_time_in_the_browser_is_not_the_logins() {
+    let person = Person::new();
+    let gate = Gate::default();
+    let at_google = gate.clone();
+    person.google.intercept(move |host, _| {
+        if host == "accounts.google.com" {
+            at_google.pass();
+        }
+        None
+    });
+    let browser = person.google.browser();
+    let login = person
+        .command(&["login", "--timeout", "6s"])
+        .env("BROWSER", &browser.to_string_lossy())
+        .spawn();
+    gate.wait_for(1);
+    std::thread::sleep(std::time::Duration::from_millis(6_100));
+    gate.open();
+    login.wait().assert_success();
+}

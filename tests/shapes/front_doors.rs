@@ -86,30 +86,65 @@ fn a_session_of_38000_years_is_cut_to_400_days() {
 }
 
 #[test]
-fn an_expired_form_is_fetched_anew_once() {
-    let home = home();
+fn a_password_is_posted_once_whatever_a_server_says_of_its_form() {
     let door = FrontDoor::start(Options {
         expired_form: true,
         ..Options::default()
     });
-    let output = get(&home, &door.endpoint()).run().assert_success();
-    assert_opens(&door.origin(), &output);
-    assert_eq!((posts(&door.server), door.logins()), (2, 1));
+    let words = [
+        "User session has expired.",
+        "Login session error.",
+        "The request does not exist.",
+    ];
+    let posted = |door: &Server, endpoint: &str| {
+        get(&home(), endpoint)
+            .run()
+            .assert_error(5, "dex-refused")
+            .assert_says("try again")
+            .assert_says("expiry.authRequests");
+        assert_eq!(posts(door), 1);
+    };
+    posted(&door.server, &door.endpoint());
+    for words in words {
+        let door = altered(Options::default(), move |request, response| {
+            if request.method == "POST" {
+                *response = dex_error(400, words);
+            }
+        });
+        posted(&door.server, &door.endpoint());
+    }
 }
 
 #[test]
-fn a_form_that_always_expires_is_given_up() {
-    let home = home();
-    let door = altered(Options::default(), |request, response| {
-        if request.method == "POST" {
-            *response = dex_error(400, "User session has expired.");
+fn a_login_that_asks_nobody_ends_within_its_time() {
+    // Three quarters of a second at each of four steps: more than 3 s in all, less on either side of the password.
+    let door = altered(Options::default(), |request, _| {
+        let slow = ["/dex/auth", "/dex/auth/local/login", "/oauth2/callback"];
+        if slow.contains(&request.path()) {
+            std::thread::sleep(Duration::from_millis(760));
         }
     });
-    get(&home, &door.endpoint())
+    let endpoint = door.endpoint();
+    let home = home();
+    home.command(&["get", "--endpoint", &endpoint, "--username", USER, "--timeout", "3s"])
         .run()
-        .assert_error(5, "dex-refused")
-        .assert_says("User session has expired.");
-    assert_eq!(posts(&door.server), 2);
+        .assert_error(6, "timeout");
+}
+
+#[test]
+fn a_program_that_gives_the_password_has_no_more_time_than_the_login() {
+    let door = FrontDoor::start(Options::default());
+    let home = Sandbox::new();
+    home.config(&format!(
+        "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n  - name: slow\n    endpoint: {}\n    \
+         dex: {{username: {USER}, password: {{command: [sleep, '25']}}}}\n",
+        door.endpoint(),
+    ));
+    let output = home
+        .run(&["get", "--context", "slow", "--timeout", "3s"])
+        .assert_error(3, "config-secret-unavailable");
+    assert_bounded(&output);
+    assert_eq!(posts(&door.server), 0);
 }
 
 #[test]

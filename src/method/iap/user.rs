@@ -173,7 +173,10 @@ pub fn log_in(
     }
     let (url, state) = request.url();
 
-    let code = match authorization(&loopback, &url, state.secret(), environment, reaching, tell)? {
+    let asked = Instant::now();
+    let heard = authorization(&loopback, &url, state.secret(), environment, reaching, tell)?;
+    api.wait_longer(asked.elapsed());
+    let code = match heard {
         Response::Code(code) => code,
         Response::Refused(words) => return Err(refused(&words)),
     };
