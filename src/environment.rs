@@ -42,6 +42,10 @@ pub const GCE_METADATA_HOST: &str = "GCE_METADATA_HOST";
 pub const GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: &str =
     "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 
+/// Where the runner of a GitHub Actions job gives it ID tokens; set where the job may have them
+/// (<https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>).
+pub const ACTIONS_ID_TOKEN_REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+
 /// Starts the name of each variable that stands in for a command-line option.
 const OPTION_PREFIX: &str = "KFP_CREDENTIAL_";
 

@@ -3,6 +3,8 @@
 mod google;
 mod support;
 
+#[path = "google_machine/addresses.rs"]
+mod addresses;
 #[path = "google_machine/external.rs"]
 mod external;
 #[path = "google_machine/faults.rs"]

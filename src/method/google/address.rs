@@ -2,44 +2,168 @@
 //!
 //! Such a file is made by others, and Google warns of files whose addresses lead elsewhere
 //! (<https://docs.cloud.google.com/docs/authentication/client-libraries#external-credentials>): a key's signature or a
-//! subject token sent to a stranger is the stranger's. So an address is Google's own, or the one that the context
+//! subject token sent to a stranger is the stranger's. A stranger is found below `googleapis.com` too, as anybody's
+//! bucket is there. So each key of a file has its own addresses, host and path, or the one address that the context
 //! itself names with `token-uri`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::endpoint::{is_loopback, is_private_way};
+use crate::endpoint::{Origin, is_loopback, is_private_way};
 use crate::http::fit_to_show;
 use crate::http::shown;
 
 /// The domain of Google's APIs.
 const GOOGLE: &str = "googleapis.com";
+/// The headers, without regard to case, by which Google's metadata server knows that it is meant
+/// (<https://docs.cloud.google.com/compute/docs/metadata/querying-metadata>); the second one is the older form.
+const METADATA_HEADERS: [&str; 2] = ["metadata-flavor", "x-google-metadata-request"];
 
-/// Accepts an address that receives assertions and tokens: https below `googleapis.com`, or the context's own.
-pub(super) fn of_provider(text: &str, own: Option<&Url>) -> Result<Url, String> {
-    let url = parsed(text)?;
-    if is_google(&url) || is_own(&url, own) {
-        return Ok(url);
-    }
-    Err(format!(
-        "{} is not an https address below {GOOGLE}",
-        shown(&url)
-    ))
+/// The addresses that are allowed beside Google's own.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Allowed {
+    /// The context's `token-uri`, to the letter.
+    pub(super) own: Option<Url>,
+    /// Where this job's runner gives subject tokens, on GitHub Actions.
+    pub(super) runner: Option<Origin>,
 }
 
-/// Accepts an address that gives subject tokens: as above, or by http on this machine or its own link, where clouds
-/// have their metadata servers (RFC 3927, RFC 4291 section 2.5.6).
-pub(super) fn of_subject_token(text: &str, own: Option<&Url>) -> Result<Url, String> {
-    let url = parsed(text)?;
-    let is_near = url.scheme() == "http" && (is_loopback(&url) || is_link_local(&url));
-    if is_near || is_google(&url) || is_own(&url, own) {
-        return Ok(url);
+impl Allowed {
+    /// Accepts a `token_uri`, where a key's assertions and refresh tokens go.
+    pub(super) fn token_uri(&self, text: &str) -> Result<Url, String> {
+        self.provider(text, "none of Google's token endpoints", |url| {
+            match (host(url), url.path()) {
+                (Some("www.googleapis.com"), path) => is_below_oauth2(path),
+                (Some("accounts.google.com"), path) => path == "/o/oauth2/token",
+                (_, path) => is_service(url, "oauth2") && path == "/token",
+            }
+        })
     }
-    Err(format!(
-        "{} is neither an https address below {GOOGLE} nor an http address of this machine or its own link",
-        shown(&url)
-    ))
+
+    /// Accepts a `token_url`, where subject tokens go: the Security Token Service.
+    pub(super) fn token_url(&self, text: &str) -> Result<Url, String> {
+        let what = "no token endpoint of Google's Security Token Service (https://sts.googleapis.com/v1/token)";
+        self.provider(text, what, |url| {
+            is_service(url, "sts") && matches!(url.path(), "/v1/token" | "/v1beta/token")
+        })
+    }
+
+    /// Accepts a `service_account_impersonation_url`, where access tokens go: the IAM Credentials API.
+    pub(super) fn impersonation(&self, text: &str) -> Result<Url, String> {
+        let what = "no address of Google's IAM Credentials API (https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/...)";
+        self.provider(text, what, |url| {
+            let account = url.path().strip_prefix("/v1/projects/-/serviceAccounts/");
+            is_service(url, "iamcredentials") && account.is_some_and(|name| !name.contains('/'))
+        })
+    }
+
+    /// Accepts a `credential_source.url`, which gives subject tokens: below `googleapis.com`, the runner's own place, or
+    /// by http on this machine or its own link, where clouds have their metadata servers (RFC 3927, RFC 4291 section
+    /// 2.5.6).
+    pub(super) fn subject_token(&self, text: &str) -> Result<Url, String> {
+        let url = parsed(text)?;
+        let is_runners = url.scheme() == "https" && self.runner == Some(Origin::of(&url));
+        let is_allowed = (url.scheme() == "http" && is_near(&url)) || is_google(&url) || is_runners;
+        if is_allowed || self.is_own(&url) {
+            return Ok(url);
+        }
+        Err(format!(
+            "{} is neither an https address below {GOOGLE} nor an http address of this machine or its own link",
+            shown(&url)
+        ))
+    }
+
+    fn provider(
+        &self,
+        text: &str,
+        what_else: &str,
+        is_googles: impl Fn(&Url) -> bool,
+    ) -> Result<Url, String> {
+        let url = parsed(text)?;
+        let is_googles = url.scheme() == "https"
+            && url.port().is_none() // the default one is dropped by the URL library
+            && url.query().is_none()
+            && is_googles(&url);
+        if is_googles || self.is_own(&url) {
+            return Ok(url);
+        }
+        Err(format!("{} is {what_else}", shown(&url)))
+    }
+
+    fn is_own(&self, url: &Url) -> bool {
+        self.own.as_ref() == Some(url) && is_private_way(url)
+    }
+}
+
+/// Tells whether a request with this header would pass at a metadata server of Google's: a credential file gets no
+/// token of the machine that way.
+pub(super) fn is_for_metadata(url: &Url, header: &str) -> bool {
+    let header = header.trim().to_ascii_lowercase();
+    is_near(url) && METADATA_HEADERS.contains(&header.as_str())
+}
+
+/// Tells whether an address is on this machine or its own link.
+fn is_near(url: &Url) -> bool {
+    is_loopback(url) || is_link_local(url)
+}
+
+fn host(url: &Url) -> Option<&str> {
+    match url.host() {
+        Some(Host::Domain(host)) => Some(host),
+        _ => None,
+    }
+}
+
+/// Tells whether a host is that of a service of Google's: global, of a region
+/// (<https://docs.cloud.google.com/docs/regional-endpoints>), by mutual TLS (<https://google.aip.dev/auth/4114>), or by
+/// Private Service Connect. A region is known by its form, as a bucket may have any name, such as
+/// `sts.storage.googleapis.com`.
+fn is_service(url: &Url, service: &str) -> bool {
+    let below = host(url).and_then(|host| host.strip_suffix(GOOGLE)?.strip_suffix('.'));
+    let labels: Vec<&str> = below.unwrap_or_default().split('.').collect();
+    let labels = match labels.as_slice() {
+        [labels @ .., "mtls"] => labels,
+        labels => labels,
+    };
+    let rest = |label: &str| {
+        label
+            .strip_prefix(service)?
+            .strip_prefix('-')
+            .map(str::to_owned)
+    };
+    match labels {
+        [name] => {
+            let region = name
+                .strip_suffix(service)
+                .and_then(|name| name.strip_suffix('-'));
+            *name == service || region.is_some_and(is_region)
+        }
+        [name, region] if is_region(region) => *name == service,
+        [name, region, "rep"] => *name == service && is_region(region),
+        [name, "p"] => rest(name).is_some_and(|name| !name.is_empty()),
+        _ => false,
+    }
+}
+
+/// Tells whether a label has the form of a region (`europe-west1`) or a multi-region (`us`, `eu`).
+fn is_region(label: &str) -> bool {
+    let is_word = |word: &str| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase());
+    match label.split_once('-') {
+        Some((area, place)) => {
+            let word = place.trim_end_matches(|c: char| c.is_ascii_digit());
+            is_word(area) && is_word(word) && (1..=2).contains(&(place.len() - word.len()))
+        }
+        None => label.len() == 2 && is_word(label),
+    }
+}
+
+/// Tells whether a path is `/oauth2/VERSION/token`.
+fn is_below_oauth2(path: &str) -> bool {
+    let version = path
+        .strip_prefix("/oauth2/")
+        .and_then(|path| path.strip_suffix("/token"));
+    matches!(version, Some("v3" | "v4"))
 }
 
 fn parsed(text: &str) -> Result<Url, String> {
@@ -64,10 +188,6 @@ fn is_google(url: &Url) -> bool {
     url.scheme() == "https" && url.port().is_none() && is_below
 }
 
-fn is_own(url: &Url, own: Option<&Url>) -> bool {
-    own == Some(url) && is_private_way(url)
-}
-
 fn is_link_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => Ipv4Addr::is_link_local(&address),
@@ -80,22 +200,62 @@ fn is_link_local(url: &Url) -> bool {
 mod tests {
     use super::*;
 
+    const IMPERSONATION: &str = "/v1/projects/-/serviceAccounts/a@b:generateAccessToken";
+
+    type Judge = fn(&Allowed, &str) -> Result<Url, String>;
+    const PROVIDERS: [Judge; 3] = [
+        Allowed::token_uri,
+        Allowed::token_url,
+        Allowed::impersonation,
+    ];
+
     #[test]
-    fn googles_own_addresses_are_accepted() {
-        for address in [
+    fn each_key_has_its_own_addresses() {
+        let token_uri = [
             "https://oauth2.googleapis.com/token",
+            "https://OAUTH2.googleapis.com:443/token",
+            "https://oauth2.mtls.googleapis.com/token",
+            "https://oauth2.europe-west1.rep.googleapis.com/token",
+            "https://www.googleapis.com/oauth2/v3/token",
             "https://www.googleapis.com/oauth2/v4/token",
-            "https://googleapis.com/",
-            "https://STS.googleapis.com:443/v1/token",
-            "https://iamcredentials.us-east1.rep.googleapis.com/v1/projects/-/serviceAccounts/a@b:generateAccessToken",
-        ] {
-            assert!(of_provider(address, None).is_ok(), "{address}");
-            assert!(of_subject_token(address, None).is_ok(), "{address}");
+            "https://accounts.google.com/o/oauth2/token",
+        ];
+        let token_url = [
+            "https://sts.googleapis.com/v1/token",
+            "https://sts.mtls.googleapis.com/v1/token",
+            "https://sts.us-east1.rep.googleapis.com/v1/token",
+            "https://sts.us-east1.rep.mtls.googleapis.com/v1/token",
+            "https://us-east1-sts.googleapis.com/v1/token",
+            "https://sts.northamerica-northeast2.googleapis.com/v1/token",
+            "https://sts.us.rep.googleapis.com/v1/token",
+            "https://sts-endpoint.p.googleapis.com/v1/token",
+            "https://sts.googleapis.com/v1beta/token",
+        ];
+        let hosts = [
+            "iamcredentials.googleapis.com",
+            "iamcredentials.mtls.googleapis.com",
+            "iamcredentials.us-east1.rep.googleapis.com",
+            "us-east1-iamcredentials.mtls.googleapis.com",
+        ];
+        let impersonation = hosts.map(|host| format!("https://{host}{IMPERSONATION}"));
+        let lists: [Vec<&str>; 3] = [
+            token_uri.to_vec(),
+            token_url.to_vec(),
+            impersonation.iter().map(String::as_str).collect(),
+        ];
+        for (key, judge) in PROVIDERS.iter().enumerate() {
+            for (list, addresses) in lists.iter().enumerate() {
+                for address in addresses {
+                    let judged = judge(&Allowed::default(), address);
+                    assert_eq!(judged.is_ok(), key == list, "{key} {address}");
+                }
+            }
         }
     }
 
     #[test]
     fn every_other_address_is_refused_and_named() {
+        let stranger = format!("https://storage.googleapis.com{IMPERSONATION}");
         for (address, name) in [
             (
                 "http://oauth2.googleapis.com/token",
@@ -114,9 +274,30 @@ mod tests {
             ("https://user@oauth2.googleapis.com/token", "user name"),
             ("https://oauth2.googleapis.com@evil.example/", "user name"),
             ("https://oauth2.googleapis.com/token#x", "fragment"),
+            ("https://oauth2.googleapis.com/token?x", "/token"),
+            ("https://sts.googleapis.com/v1/token?x=s3cret", "/v1/token"),
+            ("https://oauth2.googleapis.com/token/", "/token/"),
+            ("https://oauth2.googleapis.com/revoke", "/revoke"),
+            ("https://accounts.google.com/o/oauth2/auth", "/auth"),
+            ("https://accounts.google.com/signin", "/signin"),
             (
-                "https://accounts.google.com/o/oauth2/token",
-                "accounts.google.com",
+                "https://www.googleapis.com/oauth2/../upload/token",
+                "/upload",
+            ),
+            ("https://www.googleapis.com/oauth2/v1/b/o/token", "/v1/b"),
+            ("https://googleapis.com/token", "googleapis.com/token"),
+            ("https://sts.storage.googleapis.com/v1/token", "sts.storage"),
+            ("https://storage.googleapis.com/v1/token", "storage."),
+            ("https://sts.storage.rep.googleapis.com/v1/token", "rep"),
+            ("https://x-sts.googleapis.com/v1/token", "x-sts"),
+            ("https://sts-.p.googleapis.com/v1/token", "sts-.p"),
+            ("https://sts.x.p.googleapis.com/v1/token", "sts.x.p"),
+            ("https://mtls.googleapis.com/v1/token", "mtls"),
+            ("https://sts.googleapis.com/v1/introspect", "/v1/introspect"),
+            (stranger.as_str(), "storage.googleapis.com"),
+            (
+                "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a/b:generateAccessToken",
+                "iamcredentials",
             ),
             ("https://127.0.0.1/token", "127.0.0.1"),
             ("https://[::1]/", "[::1]"),
@@ -124,11 +305,33 @@ mod tests {
             ("oauth2.googleapis.com", "not a URL"),
             ("", "not a URL"),
         ] {
-            for refused in [of_provider(address, None), of_subject_token(address, None)] {
-                let words = refused.unwrap_err();
+            for judge in PROVIDERS {
+                let words = judge(&Allowed::default(), address).unwrap_err();
                 assert!(words.contains(name), "{address}: {words}");
                 assert!(!words.contains("s3cret"), "{words}");
             }
+        }
+    }
+
+    #[test]
+    fn a_strangers_address_gives_no_subject_token() {
+        for address in [
+            "http://oauth2.googleapis.com/token",
+            "https://oauth2.googleapis.com:8443/token",
+            "https://oauth2.googleapis.com./token",
+            "https://googleapis.com.evil.example/token?q=s3cret",
+            "https://evilgoogleapis.com/token",
+            "https://user@oauth2.googleapis.com/token",
+            "https://accounts.google.com/o/oauth2/token",
+            "https://127.0.0.1/token",
+            "file:///etc/passwd",
+            "http://10.0.0.1/token",
+            "http://metadata.example/token",
+            "https://169.254.169.254/",
+            "https://runner.example/idtoken",
+        ] {
+            let refused = Allowed::default().subject_token(address);
+            assert!(!refused.unwrap_err().contains("s3cret"), "{address}");
         }
     }
 
@@ -141,27 +344,66 @@ mod tests {
             "http://[::1]:80/token",
             "http://[fe80::1]/token",
         ] {
-            assert!(of_subject_token(address, None).is_ok(), "{address}");
-            assert!(of_provider(address, None).is_err(), "{address}");
+            let url = Allowed::default().subject_token(address).unwrap();
+            for header in [
+                "Metadata-Flavor",
+                "metadata-FLAVOR ",
+                "X-Google-Metadata-Request",
+            ] {
+                assert!(is_for_metadata(&url, header), "{address} {header}");
+            }
+            assert!(!is_for_metadata(&url, "Metadata"));
+            for judge in PROVIDERS {
+                assert!(judge(&Allowed::default(), address).is_err(), "{address}");
+            }
         }
-        for address in [
-            "http://10.0.0.1/token",
-            "http://metadata.example/token",
-            "https://169.254.169.254/",
+        let google = Allowed::default().subject_token("https://oauth2.googleapis.com/token");
+        assert!(!is_for_metadata(&google.unwrap(), "Metadata-Flavor"));
+    }
+
+    #[test]
+    fn a_runner_gives_subject_tokens_by_https_at_its_own_origin() {
+        let allowed = |runner: &str| Allowed {
+            runner: Url::parse(runner).ok().map(|url| Origin::of(&url)),
+            own: None,
+        };
+        let address = "https://runner.example/x?y";
+        assert!(
+            allowed("https://runner.example/z")
+                .subject_token(address)
+                .is_ok()
+        );
+        assert!(
+            allowed("https://runner.example/z")
+                .token_url(address)
+                .is_err()
+        );
+        for runner in [
+            "https://runner.example:8443",
+            "http://runner.example",
+            "https://x.runner.example",
         ] {
-            assert!(of_subject_token(address, None).is_err(), "{address}");
+            assert!(allowed(runner).subject_token(address).is_err(), "{runner}");
         }
+        let plain = allowed("http://runner.example").subject_token("http://runner.example/x");
+        assert!(plain.is_err());
     }
 
     #[test]
     fn the_contexts_own_address_is_accepted_to_the_letter() {
-        let own = Url::parse("https://oauth.example.com/token").unwrap();
-        assert!(of_provider("https://oauth.example.com/token", Some(&own)).is_ok());
-        assert!(of_provider("https://oauth.example.com/token2", Some(&own)).is_err());
-        assert!(of_provider("https://oauth.example.com:8443/token", Some(&own)).is_err());
-        let plain = Url::parse("http://oauth.example.com/token").unwrap();
-        assert!(of_provider("http://oauth.example.com/token", Some(&plain)).is_err());
-        let near = Url::parse("http://127.0.0.1:1/token").unwrap();
-        assert!(of_provider("http://127.0.0.1:1/token", Some(&near)).is_ok());
+        let own = |url: &str| Allowed {
+            own: Some(Url::parse(url).unwrap()),
+            runner: None,
+        };
+        let trusting = own("https://oauth.example.com/token");
+        for judge in PROVIDERS {
+            assert!(judge(&trusting, "https://oauth.example.com/token").is_ok());
+            assert!(judge(&trusting, "https://oauth.example.com/token2").is_err());
+            assert!(judge(&trusting, "https://oauth.example.com:8443/token").is_err());
+        }
+        let plain = own("http://oauth.example.com/token");
+        assert!(plain.token_uri("http://oauth.example.com/token").is_err());
+        let near = own("http://127.0.0.1:1/token");
+        assert!(near.token_uri("http://127.0.0.1:1/token").is_ok());
     }
 }

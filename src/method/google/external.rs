@@ -78,8 +78,9 @@ impl WrittenSource {
                 Ok(Source::File(file, format))
             }
             (None, Some(url), None) => {
-                let url = reading.source_address("credential_source.url", &url)?;
-                let headers = self.headers.unwrap_or_default().into_iter().collect();
+                let headers = self.headers.unwrap_or_default();
+                let url = reading.source_address(&url, headers.keys())?;
+                let headers = headers.into_iter().collect();
                 Ok(Source::Url(
                     url,
                     headers,

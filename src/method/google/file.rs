@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use url::Url;
 
-use super::address;
+use super::address::{self, Allowed};
 use super::credentials::Credentials;
 use super::external::{External, WrittenSource};
 use super::impersonation::Target;
@@ -24,6 +24,8 @@ use crate::trace::Trace;
 const LARGEST: u64 = 1024 * 1024;
 /// How long a pipe in the file's place may take.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
+/// The key of the address that gives tokens of a service account.
+const IMPERSONATION: &str = "service_account_impersonation_url";
 /// The token address of files that name none.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
@@ -60,16 +62,16 @@ struct WrittenImpersonation {
     token_lifetime_seconds: Option<u32>,
 }
 
-/// A file that is being read: for errors, and for the address that its context allows.
+/// A file that is being read: for errors, and for the addresses that are allowed.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'a> {
     path: &'a Path,
-    own_address: Option<&'a Url>,
+    allowed: &'a Allowed,
 }
 
-/// Reads a credential file; `own_address` is the context's `token-uri`.
-pub(super) fn read(path: &Path, own_address: Option<&Url>, trace: &Trace) -> Result<Credentials> {
-    let reading = Reading { path, own_address };
+/// Reads a credential file.
+pub(super) fn read(path: &Path, allowed: &Allowed, trace: &Trace) -> Result<Credentials> {
+    let reading = Reading { path, allowed };
     let bytes = deadline::within(DEADLINE, {
         let path = path.to_path_buf();
         move || read_up_to(&path, LARGEST)
@@ -127,8 +129,7 @@ fn credentials(written: Written, reading: Reading<'_>) -> Result<Credentials> {
 }
 
 fn service_account(written: Written, reading: Reading<'_>) -> Result<Credentials> {
-    let token_uri = written.token_uri.as_deref().unwrap_or(TOKEN_URI);
-    let token_uri = reading.provider_address("token_uri", token_uri)?;
+    let token_uri = reading.token_uri(written.token_uri.as_deref())?;
     let email = reading.required("client_email", written.client_email)?;
     let pem = reading.required("private_key", written.private_key)?;
     Key::new(email, written.private_key_id, &pem, token_uri)
@@ -137,10 +138,9 @@ fn service_account(written: Written, reading: Reading<'_>) -> Result<Credentials
 }
 
 fn user(written: Written, reading: Reading<'_>) -> Result<Credentials> {
-    let token_uri = written.token_uri.as_deref().unwrap_or(TOKEN_URI);
     Ok(Credentials::User(User {
         file: reading.path.to_path_buf(),
-        token_uri: reading.provider_address("token_uri", token_uri)?,
+        token_uri: reading.token_uri(written.token_uri.as_deref())?,
         client_id: reading.required("client_id", written.client_id)?,
         client_secret: reading.required("client_secret", written.client_secret)?,
         refresh_token: reading.required("refresh_token", written.refresh_token)?,
@@ -148,9 +148,8 @@ fn user(written: Written, reading: Reading<'_>) -> Result<Credentials> {
 }
 
 fn impersonated(written: Written, reading: Reading<'_>) -> Result<Credentials> {
-    let key = "service_account_impersonation_url";
-    let url = reading.required(key, written.service_account_impersonation_url)?;
-    let url = reading.provider_address(key, &url)?;
+    let url = reading.required(IMPERSONATION, written.service_account_impersonation_url)?;
+    let url = reading.impersonation(&url)?;
     let target = Target::of_file(&url, written.delegates.unwrap_or_default(), None)
         .map_err(|what| reading.broken(&what))?;
     let source = reading.required("source_credentials", written.source_credentials)?;
@@ -165,7 +164,7 @@ fn external(written: Written, reading: Reading<'_>) -> Result<Credentials> {
     }
     let token_url = reading.required("token_url", written.token_url)?;
     let url = written.service_account_impersonation_url.as_deref();
-    let url = url.map(|url| reading.provider_address("service_account_impersonation_url", url));
+    let url = url.map(|url| reading.impersonation(url));
     let target = match url.transpose()? {
         None => None,
         Some(url) => {
@@ -178,7 +177,7 @@ fn external(written: Written, reading: Reading<'_>) -> Result<Credentials> {
     let source = reading.required("credential_source", written.credential_source)?;
     let external = Credentials::External(External {
         file: reading.path.to_path_buf(),
-        token_url: reading.provider_address("token_url", &token_url)?,
+        token_url: reading.token_url(&token_url)?,
         audience: reading.required("audience", written.audience)?,
         subject_token_type: reading.required("subject_token_type", written.subject_token_type)?,
         user_project: written.workforce_pool_user_project,
@@ -197,18 +196,46 @@ impl Reading<'_> {
         value.ok_or_else(|| self.invalid(&format!("has no {key:?}")))
     }
 
-    /// Judges an address that receives secrets.
-    fn provider_address(self, key: &str, text: &str) -> Result<Url> {
-        address::of_provider(text, self.own_address).map_err(|why| self.refused(key, &why).hint(
-            "use a file from Google; if you trust that address with what the file holds, name it in the context: `token-uri: ADDRESS` below `iap:` or `gcp:`",
-        ))
+    fn token_uri(self, text: Option<&str>) -> Result<Url> {
+        let judged = self.allowed.token_uri(text.unwrap_or(TOKEN_URI));
+        judged.map_err(|why| self.receives("token_uri", &why))
     }
 
-    /// Judges an address that gives subject tokens.
-    pub(super) fn source_address(self, key: &str, text: &str) -> Result<Url> {
-        address::of_subject_token(text, self.own_address).map_err(|why| self.refused(key, &why).hint(
-            "have another program write the subject token to a file, and name that file (credential_source.file)",
-        ))
+    fn token_url(self, text: &str) -> Result<Url> {
+        let judged = self.allowed.token_url(text);
+        judged.map_err(|why| self.receives("token_url", &why))
+    }
+
+    fn impersonation(self, text: &str) -> Result<Url> {
+        let judged = self.allowed.impersonation(text);
+        judged.map_err(|why| self.receives(IMPERSONATION, &why))
+    }
+
+    /// Makes the error for an address that would receive secrets.
+    fn receives(self, key: &str, why: &str) -> Error {
+        self.refused(key, why).hint(
+            "use a file from Google; if you trust that address with what the file holds, name it in the context: `token-uri: ADDRESS` below `iap:` or `gcp:`",
+        )
+    }
+
+    /// Judges an address that gives subject tokens, and the headers that it is asked with.
+    pub(super) fn source_address<'h>(
+        self,
+        text: &str,
+        mut headers: impl Iterator<Item = &'h String>,
+    ) -> Result<Url> {
+        let judged = self.allowed.subject_token(text);
+        let url = judged.map_err(|why| self.refused("credential_source.url", &why).hint(
+            "have another program write the subject token to a file, and name that file (credential_source.file); on GitHub Actions, give the job `permissions: {id-token: write}`, and its runner's own address is allowed",
+        ))?;
+        match headers.find(|header| address::is_for_metadata(&url, header)) {
+            Some(header) => Err(self.refused(
+                "credential_source.headers",
+                &format!("{header:?} would have Google's metadata server give a token of this machine"),
+            )
+            .hint("to use the machine's own service account, leave the credential file out: unset GOOGLE_APPLICATION_CREDENTIALS")),
+            None => Ok(url),
+        }
     }
 
     /// Makes the error for a file of the wrong form; `what` goes after its name.
@@ -252,7 +279,7 @@ mod tests {
     fn parsed(file: &Value) -> Result<Credentials> {
         let reading = Reading {
             path: Path::new("/f.json"),
-            own_address: None,
+            allowed: &Allowed::default(),
         };
         parse(&Secret::new(file.to_string()), reading)
     }

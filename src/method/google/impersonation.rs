@@ -10,6 +10,7 @@ use url::Url;
 use super::{Minted, Minting, answer, id_token};
 use crate::config::context::ServiceAccount;
 use crate::error::{Error, Result, Slug};
+use crate::http::shown;
 use crate::secret::Secret;
 
 const IAM_CREDENTIALS: &str =
@@ -70,8 +71,12 @@ impl Target {
         delegates: Vec<String>,
         lifetime: Option<u32>,
     ) -> Result<Self, String> {
-        let no_account =
-            || format!("its service_account_impersonation_url {url} names no service account");
+        let no_account = || {
+            format!(
+                "its service_account_impersonation_url {} names no service account",
+                shown(url)
+            )
+        };
         let path = url
             .path()
             .strip_suffix(GENERATE_ACCESS_TOKEN)

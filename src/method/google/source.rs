@@ -3,13 +3,19 @@
 
 use std::path::PathBuf;
 
+use url::Url;
+
+use super::address::Allowed;
 use super::credentials::Credentials;
 use super::file;
 use super::impersonation::Target;
 use super::metadata::MetadataServer;
 use super::service_account::Key;
 use super::{Google, Minting};
-use crate::environment::{Environment, GOOGLE_APPLICATION_CREDENTIALS};
+use crate::endpoint::Origin;
+use crate::environment::{
+    ACTIONS_ID_TOKEN_REQUEST_URL, Environment, GOOGLE_APPLICATION_CREDENTIALS,
+};
 use crate::error::{Error, Result, Slug};
 use crate::run::Run;
 
@@ -22,7 +28,7 @@ pub(super) fn find(minting: Minting<'_>) -> Result<Credentials> {
         Some(path) => {
             run.trace
                 .say(format_args!("using the credential file {}", path.display()));
-            file::read(&path, google.token_uri.as_ref(), run.trace)?
+            file::read(&path, &allowed(google, run.environment), run.trace)?
         }
         None => Credentials::Metadata(
             MetadataServer::find(minting).map_err(|error| with_places(error, run.environment))?,
@@ -57,7 +63,7 @@ pub(super) fn key_file(google: &Google, run: Run<'_>) -> Result<Key> {
         let error = Error::new(Slug::GoogleCredentialsMissing, what);
         return Err(with_places(error, run.environment));
     };
-    match file::read(&path, google.token_uri.as_ref(), run.trace)? {
+    match file::read(&path, &allowed(google, run.environment), run.trace)? {
         Credentials::Key(key) => Ok(key),
         _ => Err(Error::new(
             Slug::GoogleCredentialsUnsupported,
@@ -67,6 +73,15 @@ pub(super) fn key_file(google: &Google, run: Run<'_>) -> Result<Key> {
             ),
         )
         .hint("name a key file with `service-account: {key-file: F}`, or leave out `self-signed`")),
+    }
+}
+
+fn allowed(google: &Google, environment: &Environment) -> Allowed {
+    let runner = environment.get(ACTIONS_ID_TOKEN_REQUEST_URL);
+    let runner = runner.and_then(|text| Url::parse(text).ok());
+    Allowed {
+        own: google.token_uri.clone(),
+        runner: runner.as_ref().map(Origin::of),
     }
 }
 
