@@ -3,6 +3,8 @@
 mod google;
 mod support;
 
+#[path = "google_machine/accounts.rs"]
+mod accounts;
 #[path = "google_machine/addresses.rs"]
 mod addresses;
 #[path = "google_machine/external.rs"]

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use crate::config::file::{HeaderValue, Source};
 use crate::endpoint::{Endpoint, Origin};
+use crate::secret::Secret;
 
 /// A target and how to log in there, checked.
 #[derive(Debug)]
@@ -89,8 +90,19 @@ pub struct Google {
     pub service_account: Option<ServiceAccount>,
     /// A token address, beside Google's own, that a credential file may name.
     pub token_uri: Option<url::Url>,
-    /// Names the credentials that count, without having read them: tokens of others are not ours.
+    /// The credential file that counts, which is read once: what tells tokens apart is what makes them.
+    pub file: Option<CredentialFile>,
+    /// Names the credentials that count: tokens of others are not ours.
     pub identity: String,
+}
+
+/// A credential file as it was found.
+#[derive(Debug)]
+pub struct CredentialFile {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// What it holds, or why it cannot be read.
+    pub content: Result<Secret, String>,
 }
 
 /// How a service account is reached.

@@ -181,7 +181,7 @@ fn google(
     Ok(Google {
         service_account,
         token_uri,
-        identity: String::new(),
+        ..Google::default()
     })
 }
 

@@ -66,9 +66,12 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
         Method::TokenFile(file) => adjust_token_file(file, inputs),
         Method::Iap(iap) => {
             adjust_iap(iap, target, environment);
-            iap.google.identity = google::identity(&iap.google, environment);
+            // Where the context means a person, no other credentials count.
+            if iap.google.service_account.is_some() || iap.other_client_id.is_none() {
+                google::settle(&mut iap.google, environment);
+            }
         }
-        Method::Gcp(google) => google.identity = google::identity(google, environment),
+        Method::Gcp(google) => google::settle(google, environment),
         Method::None => {}
     }
     Ok(())

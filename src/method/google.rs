@@ -26,7 +26,7 @@ use crate::run::Run;
 use crate::secret::Secret;
 
 pub use id_token::{checked_claims, minted as checked};
-pub use source::identity;
+pub use source::settle;
 
 /// The scope of an access token that Google's cloud services take
 /// (<https://developers.google.com/identity/protocols/oauth2/scopes#iamcredentials>).

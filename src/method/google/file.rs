@@ -13,6 +13,7 @@ use super::external::{External, WrittenSource};
 use super::impersonation::Target;
 use super::service_account::Key;
 use super::user::User;
+use crate::config::context::CredentialFile;
 use crate::config::source::{can_be_read_by_others, read_up_to};
 use crate::deadline;
 use crate::error::{Error, Result, Slug};
@@ -69,26 +70,36 @@ pub(super) struct Reading<'a> {
     allowed: &'a Allowed,
 }
 
-/// Reads a credential file.
-pub(super) fn read(path: &Path, allowed: &Allowed, trace: &Trace) -> Result<Credentials> {
-    let reading = Reading { path, allowed };
-    let bytes = deadline::within(DEADLINE, {
+/// Takes what a credential file holds; a pipe in its place has its time.
+pub(super) fn content(path: &Path) -> Result<Secret, String> {
+    let bytes = if path.is_file() {
+        read_up_to(path, LARGEST)
+    } else {
         let path = path.to_path_buf();
-        move || read_up_to(&path, LARGEST)
-    });
-    let bytes = match bytes {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => return Err(reading.invalid("cannot be read").because(error)),
-        None => return Err(reading.invalid("gave nothing within 30 s")),
+        deadline::within(DEADLINE, move || read_up_to(&path, LARGEST))
+            .ok_or("it gave nothing within 30 s")?
     };
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    String::from_utf8(bytes)
+        .map(Secret::new)
+        .map_err(|_| "it is not text".to_owned())
+}
+
+/// Reads the credentials of a file.
+pub(super) fn read(file: &CredentialFile, allowed: &Allowed, trace: &Trace) -> Result<Credentials> {
+    let path = file.path.as_path();
+    let reading = Reading { path, allowed };
+    let text = file
+        .content
+        .as_ref()
+        .map_err(|why| reading.invalid("cannot be read").because(why))?;
     if can_be_read_by_others(path) {
         let shown = path.display();
         trace.say(format_args!(
             "{shown}, which holds credentials, can be read by others: `chmod 600 {shown}`"
         ));
     }
-    let text = String::from_utf8(bytes).map_err(|_| reading.invalid("is not text"))?;
-    parse(&Secret::new(text), reading)
+    parse(text, reading)
 }
 
 fn parse(text: &Secret, reading: Reading<'_>) -> Result<Credentials> {

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::address::Allowed;
@@ -12,23 +13,37 @@ use super::impersonation::Target;
 use super::metadata::MetadataServer;
 use super::service_account::Key;
 use super::{Google, Minting};
+use crate::config::context::CredentialFile;
 use crate::endpoint::Origin;
 use crate::environment::{
-    ACTIONS_ID_TOKEN_REQUEST_URL, Environment, GOOGLE_APPLICATION_CREDENTIALS,
+    ACTIONS_ID_TOKEN_REQUEST_URL, Environment, GCE_METADATA_HOST, GOOGLE_APPLICATION_CREDENTIALS,
 };
 use crate::error::{Error, Result, Slug};
 use crate::run::Run;
+
+/// Finds which credentials count, reads their file, and names them: by what the file holds, as another account's file
+/// may lie at the same path.
+pub fn settle(google: &mut Google, environment: &Environment) {
+    google.file = credential_file(google, environment).map(|path| {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let content = file::content(&path);
+        CredentialFile { path, content }
+    });
+    google.identity = identity(google, environment);
+}
 
 /// Finds the credentials, with the service account on top that the context has them impersonate.
 pub(super) fn find(minting: Minting<'_>) -> Result<Credentials> {
     let (google, run) = (minting.google, minting.run);
     let target = google.service_account.as_ref().map(Target::of_context);
     let target = target.transpose()?.flatten();
-    let own = match credential_file(google, run.environment) {
-        Some(path) => {
-            run.trace
-                .say(format_args!("using the credential file {}", path.display()));
-            file::read(&path, &allowed(google, run.environment), run.trace)?
+    let own = match &google.file {
+        Some(file) => {
+            run.trace.say(format_args!(
+                "using the credential file {}",
+                file.path.display()
+            ));
+            file::read(file, &allowed(google, run.environment), run.trace)?
         }
         None => Credentials::Metadata(
             MetadataServer::find(minting).map_err(|error| with_places(error, run.environment))?,
@@ -57,19 +72,19 @@ pub(super) fn key_file(google: &Google, run: Run<'_>) -> Result<Key> {
         )
         .hint("leave out either `self-signed` or `impersonate`"));
     }
-    let Some(path) = credential_file(google, run.environment) else {
+    let Some(file) = &google.file else {
         let what =
             "service-account.self-signed needs a service account's key file, and there is none";
         let error = Error::new(Slug::GoogleCredentialsMissing, what);
         return Err(with_places(error, run.environment));
     };
-    match file::read(&path, &allowed(google, run.environment), run.trace)? {
+    match file::read(file, &allowed(google, run.environment), run.trace)? {
         Credentials::Key(key) => Ok(key),
         _ => Err(Error::new(
             Slug::GoogleCredentialsUnsupported,
             format!(
                 "{} holds no service account's key, which service-account.self-signed needs",
-                path.display()
+                file.path.display()
             ),
         )
         .hint("name a key file with `service-account: {key-file: F}`, or leave out `self-signed`")),
@@ -85,16 +100,45 @@ fn allowed(google: &Google, environment: &Environment) -> Allowed {
     }
 }
 
-/// Names the credentials without reading or asking anything: part of what tells stored tokens apart.
-pub fn identity(google: &Google, environment: &Environment) -> String {
-    let path = credential_file(google, environment);
-    let own = path.map_or_else(|| "metadata".to_owned(), |path| path.display().to_string());
+/// Names the credentials: part of what tells stored tokens apart.
+fn identity(google: &Google, environment: &Environment) -> String {
+    let own = match &google.file {
+        Some(CredentialFile { path, content }) => {
+            let digest = content.as_ref().map(|text| Sha256::digest(text.expose()));
+            // Half of it tells any two files apart. A file that cannot be read gives no token to store.
+            let digest = digest.map(|digest| format!("#sha256:{digest:.32x}"));
+            format!("{}{}", path.display(), digest.unwrap_or_default())
+        }
+        None => match (environment.get(GCE_METADATA_HOST), machine()) {
+            (None, None) => "metadata".to_owned(),
+            (host, machine) => format!(
+                "metadata@{}",
+                [host.map(str::to_owned), machine]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("/")
+            ),
+        },
+    };
     let account = google.service_account.as_ref();
     let impersonated = account.and_then(|account| account.impersonate.as_deref());
     match impersonated {
         Some(email) => format!("{email} by {own}"),
         None => own,
     }
+}
+
+/// Names the machine or pod, whose service account the metadata server gives tokens of: a home folder may be that of
+/// several, and a machine may have another account from its next start on.
+fn machine() -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+    let (host, start) = (read("hostname")?, read("random/boot_id"));
+    Some(format!(
+        "{}/{}",
+        host.trim(),
+        start.unwrap_or_default().trim()
+    ))
 }
 
 /// The file that counts, whether or not it can be read; `None` leaves the metadata server.
@@ -150,17 +194,31 @@ mod tests {
         }
     }
 
+    fn settled(
+        key_file: Option<&str>,
+        impersonate: Option<&str>,
+        environment: &Environment,
+    ) -> String {
+        let mut google = google(key_file, impersonate);
+        settle(&mut google, environment);
+        google.identity
+    }
+
     #[test]
     fn the_context_counts_before_the_variable_and_that_before_gclouds_file() {
         let folder = tempfile::tempdir().unwrap();
         let gcloud = folder.path().join("application_default_credentials.json");
         let config = folder.path().to_str().unwrap();
         let environment: Environment = [("CLOUDSDK_CONFIG", config)].into_iter().collect();
-        assert_eq!(identity(&google(None, None), &environment), "metadata");
+        assert!(settled(None, None, &environment).starts_with("metadata"));
         std::fs::write(&gcloud, "{}").unwrap();
         assert_eq!(
-            identity(&google(None, None), &environment),
-            gcloud.display().to_string()
+            settled(None, None, &environment),
+            // As `printf {} | sha256sum` begins.
+            format!(
+                "{}#sha256:44136fa355b3678a1146ad16f7e8649e",
+                gcloud.display()
+            )
         );
 
         let variables = [
@@ -168,14 +226,18 @@ mod tests {
             (GOOGLE_APPLICATION_CREDENTIALS, "/v.json"),
         ];
         let environment: Environment = variables.into_iter().collect();
-        assert_eq!(identity(&google(None, None), &environment), "/v.json");
-        assert_eq!(
-            identity(&google(Some("/c.json"), None), &environment),
-            "/c.json"
-        );
-        assert_eq!(
-            identity(&google(None, Some("a@x")), &environment),
-            "a@x by /v.json"
+        assert_eq!(settled(None, None, &environment), "/v.json");
+        assert_eq!(settled(Some("/c.json"), None, &environment), "/c.json");
+        assert_eq!(settled(None, Some("a@x"), &environment), "a@x by /v.json");
+    }
+
+    #[test]
+    fn a_relative_path_is_told_from_the_root() {
+        let environment = Environment::default();
+        let identity = settled(Some("no/such/key.json"), None, &environment);
+        assert!(
+            identity.starts_with('/') && identity.ends_with("/no/such/key.json"),
+            "{identity}"
         );
     }
 }
