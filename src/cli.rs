@@ -101,13 +101,20 @@ impl Setting<'_, '_> {
         exec: Option<&ExecConfig>,
     ) -> Result<Context> {
         let (common, environment) = (&self.common, &self.process.environment);
-        resolve(&Inputs {
+        let context = resolve(&Inputs {
             common,
             target,
             contact,
             exec,
             environment,
-        })
+        })?;
+        if !context.left_aside.is_empty() {
+            let names = context.left_aside.join(", ");
+            self.trace.say(format_args!(
+                "{names} is left aside: KF_PIPELINES_ENDPOINT names no endpoint at this origin"
+            ));
+        }
+        Ok(context)
     }
 
     /// Gives a store to a command that a person runs, who may be asked to unlock it.

@@ -13,6 +13,8 @@ mod external;
 mod faults;
 #[path = "google_machine/iap.rs"]
 mod iap;
+#[path = "google_machine/sdk_variables.rs"]
+mod sdk_variables;
 
 use std::sync::Arc;
 

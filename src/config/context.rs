@@ -36,6 +36,8 @@ pub struct Context {
     pub verify: bool,
     /// How long things may take.
     pub deadlines: Deadlines,
+    /// The variables of the kfp SDK that are set, and not for this endpoint.
+    pub left_aside: Vec<&'static str>,
 }
 
 /// How to log in.

@@ -96,6 +96,7 @@ pub fn of_entry(
         servers: check.all_parsed(entry.servers.as_deref(), "servers", Origin::parse)?,
         verify: true,
         deadlines: Deadlines::default(),
+        left_aside: Vec::new(),
     })
 }
 

@@ -20,6 +20,7 @@ const PIPELINES_AUDIENCE: &str = "pipelines.kubeflow.org";
 /// token is taken for an endpoint inside the cluster, and any other endpoint is asked.
 pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
     let (target, environment) = (inputs.target, inputs.environment);
+    let sdk = Sdk::of(context.endpoint.as_ref(), environment);
     let own = Some(context.method.name()).filter(|name| *name != "auto");
     // The account of `iap` is given as the user of `dex` is.
     let is_account = |option: &str| option == "--username" && own == Some("iap");
@@ -54,18 +55,16 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
                 "it is dex, iap, gcp, token-file or none",
             ));
         }
-        (None, _) if has_iap_client(context, environment) => Method::Iap(Iap::default()),
+        (None, _) if has_iap_client(context, &sdk) => Method::Iap(Iap::default()),
         (None, _) if is_inverse_proxy(context) => Method::Gcp(Google::default()),
-        (None, _) if may_use_token_file(context, environment) => {
-            Method::TokenFile(TokenFile::default())
-        }
+        (None, _) if may_use_token_file(context, &sdk) => Method::TokenFile(TokenFile::default()),
         (None, method) => method,
     };
     match &mut context.method {
         Method::Detect(dex) | Method::Dex(dex) => adjust_dex(dex, target, environment),
-        Method::TokenFile(file) => adjust_token_file(file, inputs),
+        Method::TokenFile(file) => adjust_token_file(file, inputs, &sdk),
         Method::Iap(iap) => {
-            adjust_iap(iap, target, environment);
+            adjust_iap(iap, target, &sdk);
             // Where the context means a person, no other credentials count.
             if iap.google.service_account.is_some() || iap.other_client_id.is_none() {
                 google::settle(&mut iap.google, environment);
@@ -74,7 +73,61 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
         Method::Gcp(google) => google::settle(google, environment),
         Method::None => {}
     }
+    context.left_aside = sdk.left_aside();
     Ok(())
+}
+
+/// The kfp SDK's variables are one set: what they give is for the endpoint that one of them names, and an ID token or a
+/// login for another endpoint is not made of them.
+struct Sdk<'a> {
+    environment: &'a Environment,
+    /// Whether the endpoint in use is at the origin that the set names.
+    is_meant: bool,
+    /// Whether the set names another origin.
+    is_elsewhere: bool,
+}
+
+impl<'a> Sdk<'a> {
+    fn of(endpoint: Option<&Endpoint>, environment: &'a Environment) -> Self {
+        let named = environment.get(environment::KF_PIPELINES_ENDPOINT);
+        let own = named.and_then(|text| Endpoint::parse(text).ok());
+        let own = own.as_ref().map(Endpoint::origin);
+        let is_meant = own.is_some() && endpoint.map(Endpoint::origin) == own;
+        Self {
+            environment,
+            is_meant,
+            is_elsewhere: named.is_some() && !is_meant,
+        }
+    }
+
+    /// Gives what a variable holds, where it is meant for the endpoint in use.
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.environment.get(name).filter(|_| self.is_meant)
+    }
+
+    /// The path of the token file that a pod is given; a pod seldom names its endpoint.
+    fn token_file(&self) -> PathBuf {
+        let path = self
+            .environment
+            .path(environment::KF_PIPELINES_SA_TOKEN_PATH)
+            .filter(|_| !self.is_elsewhere);
+        path.unwrap_or(Path::new(DEFAULT_TOKEN_FILE)).to_path_buf()
+    }
+
+    /// Names the variables that are set, and meant for another endpoint.
+    fn left_aside(&self) -> Vec<&'static str> {
+        let clients = [
+            environment::KF_PIPELINES_IAP_CLIENT_ID,
+            environment::KF_PIPELINES_APP_CLIENT_ID,
+            environment::KF_PIPELINES_APP_CLIENT_SECRET,
+        ];
+        let token = environment::KF_PIPELINES_SA_TOKEN_PATH;
+        let clients = clients.into_iter().filter(|_| !self.is_meant);
+        clients
+            .chain([token].into_iter().filter(|_| self.is_elsewhere))
+            .filter(|name| self.environment.get(name).is_some())
+            .collect()
+    }
 }
 
 /// Gives the method that the options belong to, and one of them.
@@ -112,11 +165,11 @@ fn implied_method(target: &TargetOptions) -> Result<Option<(&'static str, &'stat
     }
 }
 
-/// The options, the context, then what the kfp SDK reads.
-fn adjust_iap(iap: &mut Iap, target: &TargetOptions, environment: &Environment) {
-    let sdk = |name: &str| environment.get(name).map(str::to_owned);
+/// The options, the context, then what the kfp SDK reads for this endpoint.
+fn adjust_iap(iap: &mut Iap, target: &TargetOptions, sdk: &Sdk<'_>) {
+    let of_sdk = |name: &str| sdk.get(name).map(str::to_owned);
     let client_id = target.client_id.clone().or_else(|| iap.client_id.take());
-    iap.client_id = client_id.or_else(|| sdk(environment::KF_PIPELINES_IAP_CLIENT_ID));
+    iap.client_id = client_id.or_else(|| of_sdk(environment::KF_PIPELINES_IAP_CLIENT_ID));
     if target.other_client_id.is_some() && target.other_client_id != iap.other_client_id {
         iap.other_client_id.clone_from(&target.other_client_id);
         iap.other_client_secret = None;
@@ -125,9 +178,9 @@ fn adjust_iap(iap: &mut Iap, target: &TargetOptions, environment: &Environment) 
         iap.other_client_secret = Some(Source::File(path.to_string_lossy().into_owned()));
     }
     if iap.other_client_id.is_none() {
-        iap.other_client_id = sdk(environment::KF_PIPELINES_APP_CLIENT_ID);
+        iap.other_client_id = of_sdk(environment::KF_PIPELINES_APP_CLIENT_ID);
         let name = environment::KF_PIPELINES_APP_CLIENT_SECRET;
-        if iap.other_client_secret.is_none() && environment.get(name).is_some() {
+        if iap.other_client_secret.is_none() && sdk.get(name).is_some() {
             iap.other_client_secret = Some(Source::Env(name.to_owned()));
         }
     }
@@ -151,7 +204,7 @@ fn adjust_dex(dex: &mut Dex, target: &TargetOptions, environment: &Environment) 
 
 /// The path is the option's, the context's, `KF_PIPELINES_SA_TOKEN_PATH`'s or the default; the last two are the
 /// projected token, whose audience is known.
-fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>) {
+fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>, sdk: &Sdk<'_>) {
     let exec_audience = || inputs.exec.and_then(|exec| exec.audience.clone());
     file.audience = inputs
         .target
@@ -162,7 +215,7 @@ fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>) {
     if let Some(path) = &inputs.target.token_file {
         file.path.clone_from(path);
     }
-    let default = default_token_file(inputs.environment);
+    let default = sdk.token_file();
     if file.path.as_os_str().is_empty() {
         file.path.clone_from(&default);
     }
@@ -172,16 +225,12 @@ fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>) {
     }
 }
 
-/// The kfp SDK's variable names the IAP client for the endpoint that its other variable names.
-fn has_iap_client(context: &Context, environment: &Environment) -> bool {
+fn has_iap_client(context: &Context, sdk: &Sdk<'_>) -> bool {
     let is_https = context
         .endpoint
         .as_ref()
         .is_some_and(|endpoint| endpoint.url().scheme() == "https");
-    is_https
-        && environment
-            .get(environment::KF_PIPELINES_IAP_CLIENT_ID)
-            .is_some()
+    is_https && sdk.get(environment::KF_PIPELINES_IAP_CLIENT_ID).is_some()
 }
 
 /// AI Platform Pipelines. A cloud-platform token is worth stealing and customers' machines answer under other names of
@@ -193,15 +242,10 @@ fn is_inverse_proxy(context: &Context) -> bool {
     })
 }
 
-fn may_use_token_file(context: &Context, environment: &Environment) -> bool {
-    default_token_file(environment).exists()
+fn may_use_token_file(context: &Context, sdk: &Sdk<'_>) -> bool {
+    sdk.token_file().exists()
         && context
             .endpoint
             .as_ref()
             .is_none_or(Endpoint::is_in_cluster)
-}
-
-fn default_token_file(environment: &Environment) -> PathBuf {
-    let path = environment.path(environment::KF_PIPELINES_SA_TOKEN_PATH);
-    path.unwrap_or(Path::new(DEFAULT_TOKEN_FILE)).to_path_buf()
 }

@@ -221,6 +221,7 @@ fn of_nothing() -> Context {
         servers: Vec::new(),
         verify: true,
         deadlines: Deadlines::default(),
+        left_aside: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::config::Context;
 use crate::config::context::Iap;
 use crate::credential::{ExpirySource, Grant};
 use crate::endpoint::Endpoint;
+use crate::environment;
 use crate::error::{Error, Result, Slug};
 use crate::guard;
 use crate::http::Http;
@@ -120,6 +121,12 @@ fn of_person(
 
 /// Without a person's login and without machine credentials, both ways are named.
 fn nobody_at_all(error: Error, context: &Context) -> Error {
+    let sdks = environment::KF_PIPELINES_IAP_CLIENT_ID;
+    if error.slug() == Slug::ConfigMissing && context.left_aside.contains(&sdks) {
+        return error.because(format!(
+            "{sdks} is for the endpoint that KF_PIPELINES_ENDPOINT names, and not for this one"
+        ));
+    }
     if error.slug() != Slug::GoogleCredentialsMissing {
         return error;
     }
