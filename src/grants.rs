@@ -7,7 +7,7 @@ use crate::credential::Grant;
 use crate::error::Result;
 use crate::run::Run;
 use crate::sdk::SdkCredentials;
-use crate::store::{Key, Lock, Place, Store, StoredGrant};
+use crate::store::{EditedFile, Key, Lock, Place, Store, StoredGrant};
 
 /// The refresh tokens of one context.
 pub struct Grants<'a> {
@@ -102,10 +102,13 @@ impl<'a> Grants<'a> {
         let (Some(path), Some(client_id)) = (path, &iap.client_id) else {
             return Ok(false);
         };
+        let run = self.run;
+        let patience = self.context.deadlines.lock;
+        let edited = EditedFile::hold(run.environment, &path, patience, run.trace)?;
         match SdkCredentials::read(&path) {
             Ok(Some(mut file)) if file.grant(client_id).as_ref() == Some(dead) => {
                 file.insert(client_id, grant);
-                file.write(&path).map(|()| true)
+                file.write(&edited).map(|()| true)
             }
             // A file that is no such file held no token of ours.
             _ => Ok(false),

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
-use crate::store::private_file::write_private_durably;
+use crate::store::EditedFile;
 
 /// The file's content: IAP client ID to what its desktop client was given. What we do not know in it stays as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SdkCredentials(Map<String, Value>);
 
 impl SdkCredentials {
@@ -83,15 +83,9 @@ impl SdkCredentials {
         Secret::new(Value::Object(self.0.clone()).to_string())
     }
 
-    /// Writes the file: whole, and for its owner only, which the SDK does not do.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write_private_durably(path, self.text().expose().as_bytes()).map_err(|error| {
-            Error::new(
-                Slug::ConfigWriteFailed,
-                format!("cannot write {}; it is as it was", path.display()),
-            )
-            .because(error)
-        })
+    /// Writes the file: for its owner only, which the SDK does not do.
+    pub fn write(&self, file: &EditedFile) -> Result<()> {
+        file.write(self.text().expose().as_bytes())
     }
 }
 
@@ -106,7 +100,8 @@ pub fn namespace(path: &Path) -> Option<String> {
 
 /// Sets one key of `context.json` as the SDK does, and keeps what else the file holds: it may be a cookie or a header,
 /// which the SDK sends too.
-pub fn set_context(path: &Path, key: &str, value: Value) -> Result<()> {
+pub fn set_context(file: &EditedFile, key: &str, value: Value) -> Result<()> {
+    let path = file.path();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
@@ -125,10 +120,7 @@ pub fn set_context(path: &Path, key: &str, value: Value) -> Result<()> {
     };
     context.insert(key.to_owned(), value);
     let text = Value::Object(context).to_string();
-    write_private_durably(path, text.as_bytes()).map_err(|error| {
-        let what = format!("cannot write {}; it is as it was", path.display());
-        Error::new(Slug::ConfigWriteFailed, what).because(error)
-    })
+    file.write(text.as_bytes())
 }
 
 #[cfg(test)]

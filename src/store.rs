@@ -4,6 +4,7 @@
 //! The choice `auto` keeps a session in the keyring or, where there is none that answers, in the login session's
 //! memory; nothing secret goes to a disk unless `file` was chosen. Passwords rest in the keyring only.
 
+mod edited;
 mod entry;
 mod files;
 mod key;
@@ -33,6 +34,7 @@ use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
 use crate::trace::Trace;
 
+pub use edited::EditedFile;
 pub use entry::{Entry, StoredGrant, StoredPassword};
 pub use key::{Identity, Key};
 pub use lock::Lock;

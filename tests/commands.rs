@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "commands/at_once.rs"]
+mod at_once;
 #[path = "commands/config.rs"]
 mod config;
 #[path = "commands/help.rs"]

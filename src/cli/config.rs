@@ -235,16 +235,18 @@ fn unknown(file: &ConfigFile, name: &str) -> Error {
 }
 
 fn use_context(setting: &Setting<'_, '_>, name: &str) -> Result<()> {
+    let edited = write::held(setting)?;
     let file = required(setting)?;
     if file.context(name).is_none() {
         return Err(unknown(&file, name));
     }
-    write::change(setting, &[Edit::CurrentContext(Some(name))])?;
+    write::change(setting, &edited, &[Edit::CurrentContext(Some(name))])?;
     setting.tell(&format!("The current context is now {name}."));
     Ok(())
 }
 
 fn delete_context(setting: &Setting<'_, '_>, name: &str) -> Result<()> {
+    let edited = write::held(setting)?;
     let file = required(setting)?;
     if file.context(name).is_none() {
         return Err(unknown(&file, name));
@@ -253,12 +255,13 @@ fn delete_context(setting: &Setting<'_, '_>, name: &str) -> Result<()> {
     if file.config.current_context.as_deref() == Some(name) {
         edits.push(Edit::CurrentContext(None));
     }
-    write::change(setting, &edits)?;
+    write::change(setting, &edited, &edits)?;
     setting.tell(&format!("Removed the context {name}."));
     Ok(())
 }
 
 fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
+    let edited = write::held(setting)?;
     let file = required(setting)?;
     let name = setting
         .common
@@ -277,6 +280,7 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
     }
     write::change(
         setting,
+        &edited,
         &[Edit::Set {
             context: &name,
             path: &["namespace"],
@@ -291,7 +295,7 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
 
 fn set_sdk_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
     let path = sdk_file(setting)?;
-    sdk::set_context(&path, "namespace", json!(namespace))?;
+    sdk::set_context(&write::hold(setting, &path)?, "namespace", json!(namespace))?;
     let path = path.display();
     setting.tell(&format!(
         "The kfp SDK's namespace is now {namespace}, in {path}."

@@ -11,6 +11,7 @@ use crate::config::context::{Context, Iap, Method};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::sdk::SdkCredentials;
+use crate::store::EditedFile;
 
 /// More than any such file is long.
 const LARGEST: u64 = 1024 * 1024;
@@ -108,9 +109,12 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
         file.insert(client_id, &grant);
         return setting.print(&format!("{}\n", file.text().expose()));
     }
+    let run = setting.run();
+    let edited = EditedFile::hold(run.environment, &path, context.deadlines.lock, run.trace)?;
     let mut file = SdkCredentials::read(&path)?.unwrap_or_default();
     file.insert(client_id, &grant);
-    file.write(&path)?;
+    file.write(&edited)?;
+    drop(edited);
     setting.tell(&format!(
         "Wrote the login for {} to {}: whoever has this file is you.",
         context.display_name(),

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fmt::Write;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -75,6 +76,11 @@ impl Key {
     /// Names what renews a person's logins at an OAuth client, whatever the endpoint.
     pub fn of_grant(client_id: &str, account: Option<&str>) -> Self {
         Self::written("grant ", client_id, &[("user", account)])
+    }
+
+    /// Names a file that several processes edit.
+    pub(super) fn of_file(path: &Path) -> Self {
+        Self::written("the file ", &path.to_string_lossy(), &[])
     }
 
     /// Names what is kept for a moment, to see whether a store can keep something.

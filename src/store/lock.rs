@@ -1,4 +1,4 @@
-//! One login at a time for each key, across processes.
+//! One login at a time for each key, and one edit at a time of each file, across processes.
 //!
 //! The lock is the operating system's on an open file (`flock` on Unix), so it ends with its owner however that ends.
 //! The file itself stays: a process that removed it could leave two others each holding a lock on another file of the
@@ -6,7 +6,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,15 +21,46 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The right to log in for a key, until it is dropped.
+/// The right to log in for a key, or to edit a file, until it is dropped.
 #[derive(Debug)]
 pub struct Lock(File);
+
+/// What a lock is for, as people are told.
+#[derive(Clone, Copy)]
+enum Doing {
+    LoggingIn,
+    Editing,
+}
 
 impl Lock {
     /// Waits until nobody else logs in for a key, at most until the deadline.
     ///
     /// `None` where no lock can be had, as on a read-only home: a login then goes on without one.
     pub fn acquire(
+        environment: &Environment,
+        key: &Key,
+        deadline: Duration,
+        trace: &Trace,
+    ) -> Result<Option<Self>> {
+        Self::acquire_for(Doing::LoggingIn, environment, key, deadline, trace)
+    }
+
+    /// Waits until nobody else edits a file, whatever the spelling of its path, at most until the deadline; `None` as
+    /// above.
+    ///
+    /// The lock lies with the others and not beside the file, where somebody else might hold it for ever.
+    pub fn of_file(
+        environment: &Environment,
+        path: &Path,
+        deadline: Duration,
+        trace: &Trace,
+    ) -> Result<Option<Self>> {
+        let key = Key::of_file(&spelled_alike(path));
+        Self::acquire_for(Doing::Editing, environment, &key, deadline, trace)
+    }
+
+    fn acquire_for(
+        doing: Doing,
         environment: &Environment,
         key: &Key,
         deadline: Duration,
@@ -55,11 +86,12 @@ impl Lock {
             }
             let left = deadline.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(still_held(file, key, deadline));
+                return Err(still_held(doing, file, key, deadline));
             }
             if pause == SHORTEST_PAUSE {
                 trace.say(format_args!(
-                    "waiting: another process is logging in to {key}"
+                    "waiting: another process is {} {key}",
+                    doing.words()
                 ));
             }
             thread::sleep(pause.min(left));
@@ -100,12 +132,47 @@ fn open_lock_file(environment: &Environment, key: &Key) -> Result<File, String> 
     open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))
 }
 
-fn still_held(mut file: File, key: &Key, deadline: Duration) -> Error {
+impl Doing {
+    fn words(self) -> &'static str {
+        match self {
+            Self::LoggingIn => "logging in to",
+            Self::Editing => "editing",
+        }
+    }
+
+    fn slug(self) -> Slug {
+        match self {
+            Self::LoggingIn => Slug::LoginInProgress,
+            Self::Editing => Slug::ConfigWriteFailed,
+        }
+    }
+}
+
+/// Gives one path for all spellings of it: links on the way are followed, as far as it is there.
+fn spelled_alike(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let found = path.ancestors().find_map(|above| {
+        let rest = path.strip_prefix(above).ok()?;
+        let above = above.canonicalize().ok()?;
+        // Joining nothing would put a slash at the end.
+        Some(if rest.as_os_str().is_empty() {
+            above
+        } else {
+            above.join(rest)
+        })
+    });
+    found.unwrap_or(path)
+}
+
+fn still_held(doing: Doing, mut file: File, key: &Key, deadline: Duration) -> Error {
     let waited = (deadline.as_secs_f64() * 10.0).round() / 10.0;
     let error = |owner: &str| {
         Error::new(
-            Slug::LoginInProgress,
-            format!("waited {waited} s for {owner}, which is logging in to {key}"),
+            doing.slug(),
+            format!(
+                "waited {waited} s for {owner}, which is {} {key}",
+                doing.words()
+            ),
         )
     };
     let mut name = String::new();
@@ -190,6 +257,30 @@ mod tests {
             }
         });
         assert_eq!(entered.into_inner(), 20);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn every_spelling_of_a_file_is_one_lock() {
+        let (home, environment) = home();
+        let real = home.path().join("real");
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, home.path().join("link")).unwrap();
+        let of_file =
+            |path: &Path| Lock::of_file(&environment, path, Duration::ZERO, &Trace::default());
+        let held = of_file(&real.join("x/f.json")).unwrap();
+        for spelling in ["link/x/f.json", "real/./x//f.json", "link/../real/x/f.json"] {
+            let error = of_file(&home.path().join(spelling)).unwrap_err();
+            assert_eq!(error.slug(), Slug::ConfigWriteFailed, "{spelling}");
+            assert!(error.message().contains("editing"), "{error}");
+        }
+        assert!(of_file(&real.join("x/g.json")).unwrap().is_some());
+        // The file and its folder are made meanwhile.
+        std::fs::create_dir(real.join("x")).unwrap();
+        std::fs::write(real.join("x/f.json"), "").unwrap();
+        assert!(of_file(&home.path().join("link/x/f.json")).is_err());
+        drop(held);
+        assert!(of_file(&real.join("x/f.json")).unwrap().is_some());
     }
 
     #[test]

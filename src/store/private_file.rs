@@ -7,13 +7,16 @@
 //! Nothing here waits for the disk except [`write_private_durably`]: what a crash loses of a store is one login, and
 //! what it leaves half-written is discarded by its reader.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 use zeroize::Zeroizing;
 
+/// Ends the name of a file that is being written in place of another one.
+const HALF_WRITTEN: &str = ".kfp-credential";
 /// Larger files are none of ours.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -30,7 +33,7 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 
 /// Writes a file in a folder that exists, in place of whatever it held.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_beside(path, bytes)?.persist(path)?;
+    write_beside(path, bytes, &Builder::new())?.persist(path)?;
     Ok(())
 }
 
@@ -38,10 +41,43 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// disk: for what cannot be made anew.
 pub fn write_private_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private_folder(folder_of(path))?;
-    let beside = write_beside(path, bytes)?;
+    let prefix = half_written_prefix(path);
+    let mut name = Builder::new();
+    let name = name.prefix(&prefix).suffix(HALF_WRITTEN);
+    let beside = write_beside(path, bytes, name)?;
     beside.as_file().sync_all()?;
     beside.persist(path)?;
     Ok(())
+}
+
+/// Removes what processes that were killed in [`write_private_durably`] have left beside a file; only for who knows that
+/// nobody else writes it now.
+pub fn remove_half_written(path: &Path) {
+    let prefix = half_written_prefix(path);
+    let is_half_written = |name: &OsStr| {
+        let name = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(prefix.to_str()?));
+        let random = name.and_then(|name| name.strip_suffix(HALF_WRITTEN));
+        random.is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    };
+    for file in fs::read_dir(folder_of(path))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if is_half_written(&file.file_name()) {
+            remove_private(&file.path()).ok();
+        }
+    }
+}
+
+/// Such a file is found by its name, `.NAME.RANDOM.kfp-credential`.
+fn half_written_prefix(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    prefix
 }
 
 /// Reads a file; `None` where there is none.
@@ -107,7 +143,7 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn write_beside(path: &Path, bytes: &[u8], name: &Builder<'_, '_>) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
     check_folder(folder)?;
     match fs::symlink_metadata(path) {
@@ -119,7 +155,7 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         Err(error) => return Err(error),
     }
     // The crate makes its files 0600.
-    let mut beside = NamedTempFile::new_in(folder)?;
+    let mut beside = name.tempfile_in(folder)?;
     beside.write_all(bytes)?;
     Ok(beside)
 }
@@ -273,6 +309,24 @@ mod tests {
             3,
             "nothing is left beside"
         );
+    }
+
+    #[test]
+    fn only_what_is_half_written_for_a_file_is_removed() {
+        let (_base, folder) = folder();
+        let left = [".f.aB3.kfp-credential", ".f.Zz9.kfp-credential"];
+        let others = [
+            "f",
+            ".f.x.aB3.kfp-credential",
+            ".f.aB3",
+            "f.aB3.kfp-credential",
+        ];
+        for name in left.iter().chain(&others) {
+            fs::write(folder.join(name), "").unwrap();
+        }
+        remove_half_written(&folder.join("f"));
+        assert!(left.iter().all(|name| !folder.join(name).exists()));
+        assert!(others.iter().all(|name| folder.join(name).exists()));
     }
 
     #[test]

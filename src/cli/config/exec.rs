@@ -25,7 +25,7 @@ pub(super) fn print(setting: &mut Setting<'_, '_>, kfp_sdk: bool) -> Result<()> 
         return setting.print(&format!("{:#}\n", json!({ "exec": exec })));
     }
     let path = sdk_file(setting)?;
-    sdk::set_context(&path, "exec", exec)?;
+    sdk::set_context(&super::write::hold(setting, &path)?, "exec", exec)?;
     let path = path.display();
     setting.tell(&format!(
         "Clients of the kfp SDK now run this program for the context {}, by {path}.",

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{absolute, check, load, path, read_text};
 use crate::cli::Setting;
 use crate::cli::options::TargetOptions;
-use crate::config::context::{Context, Method, StoreChoice};
+use crate::config::context::{Context, Deadlines, Method, StoreChoice};
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, ContextEntry, Source};
 use crate::environment;
 use crate::error::{Error, Result, Slug};
-use crate::store::private_file::write_private_durably;
+use crate::store::EditedFile;
 
 /// The path of a key inside a context.
 type Key = &'static [&'static str];
@@ -107,6 +107,7 @@ pub(super) fn set_context(
             .values
             .push((&["iap", "other-client-secret"], json!({ "file": file })));
     }
+    let edited = held(setting)?;
     let has_iap = load(setting)?.and_then(|file| Some(file.context(name)?.iap.is_some()));
     let is_iap = has_iap == Some(true) || writing.is_for("iap");
     let username: Key = if is_iap {
@@ -125,7 +126,7 @@ pub(super) fn set_context(
     writing.text(&["token-file", "audience"], target.audience.as_deref());
     writing.imply_method()?;
 
-    let is_new = write(setting, name, &writing)?;
+    let is_new = write(setting, &edited, name, &writing)?;
     let verb = if is_new { "Wrote" } else { "Changed" };
     setting.tell(&format!(
         "{verb} the context {name} in {}.",
@@ -210,7 +211,7 @@ pub(in crate::cli) fn save_context(
             .values
             .extend(password.map(|source| (&["dex", "password"] as Key, source)));
     }
-    write(setting, name, &writing)?;
+    write(setting, &held(setting)?, name, &writing)?;
     setting.tell(&format!(
         "Wrote the context {name} to {}.",
         path(setting)?.display()
@@ -227,7 +228,7 @@ pub(in crate::cli) fn save_client_id(setting: &Setting<'_, '_>, name: &str, clie
         path: &["iap", "client-id"],
         value: &value,
     };
-    match change(setting, &[edit]) {
+    match held(setting).and_then(|edited| change(setting, &edited, &[edit])) {
         Ok(()) => setting.tell(&format!("Wrote it into the context {name}.")),
         Err(error) => setting.tell(&format!(
             "It is not written into the context {name}: {}",
@@ -237,7 +238,12 @@ pub(in crate::cli) fn save_client_id(setting: &Setting<'_, '_>, name: &str, clie
 }
 
 /// Writes into a context, which becomes the current one where it is the first; tells whether it is new.
-fn write(setting: &Setting<'_, '_>, name: &str, writing: &Writing) -> Result<bool> {
+fn write(
+    setting: &Setting<'_, '_>,
+    edited: &EditedFile,
+    name: &str,
+    writing: &Writing,
+) -> Result<bool> {
     let file = load(setting)?;
     let entry = file.as_ref().and_then(|file| file.context(name));
     let has_block = |block: Key| entry.is_some_and(|entry| has(entry, block));
@@ -277,7 +283,7 @@ fn write(setting: &Setting<'_, '_>, name: &str, writing: &Writing) -> Result<boo
     {
         edits.push(Edit::CurrentContext(Some(name)));
     }
-    change(setting, &edits)?;
+    change(setting, edited, &edits)?;
     Ok(entry.is_none())
 }
 
@@ -291,20 +297,32 @@ fn has(entry: &ContextEntry, block: Key) -> bool {
     }
 }
 
+/// Holds the file, before anything in it is looked at that decides what to change.
+pub(super) fn held(setting: &Setting<'_, '_>) -> Result<EditedFile> {
+    hold(setting, &path(setting)?)
+}
+
+/// Holds a file that other runs of this program may edit at this moment.
+pub(super) fn hold(setting: &Setting<'_, '_>, path: &Path) -> Result<EditedFile> {
+    let patience = Deadlines::default().lock;
+    EditedFile::hold(&setting.process.environment, path, patience, &setting.trace)
+}
+
 /// Applies edits to the file: all or none, checked before the file is replaced.
-pub(super) fn change(setting: &Setting<'_, '_>, edits: &[Edit<'_>]) -> Result<()> {
-    let path = path(setting)?;
+pub(super) fn change(
+    setting: &Setting<'_, '_>,
+    edited: &EditedFile,
+    edits: &[Edit<'_>],
+) -> Result<()> {
+    let path = edited.path();
     let before = if path.exists() {
-        read_text(&path)?
+        read_text(path)?
     } else {
         String::new()
     };
-    let after = edit::apply(&before, edits).map_err(|refusal| not_editable(&path, &refusal))?;
-    checked(setting, &path, &after).map_err(|error| not_sound(&path, &error))?;
-    write_private_durably(&path, after.as_bytes()).map_err(|error| {
-        let what = format!("cannot write {}; it is as it was", path.display());
-        Error::new(Slug::ConfigWriteFailed, what).because(error)
-    })
+    let after = edit::apply(&before, edits).map_err(|refusal| not_editable(path, &refusal))?;
+    checked(setting, path, &after).map_err(|error| not_sound(path, &error))?;
+    edited.write(after.as_bytes())
 }
 
 fn checked(setting: &Setting<'_, '_>, path: &Path, text: &str) -> Result<()> {
