@@ -1,24 +1,39 @@
 //! Where refresh tokens come from and go to: the store, else the kfp SDK's own file, so that a machine where the SDK was
 //! logged in needs no login.
 
+use std::cell::RefCell;
+use std::time::Duration;
+
 use crate::config::Context;
 use crate::config::context::{Iap, Method};
 use crate::credential::Grant;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::sdk::SdkCredentials;
-use crate::store::{EditedFile, Key, Lock, Place, Store, StoredGrant};
+use crate::secret::Secret;
+use crate::store::{EditedFile, InPlaceOf, Key, Lock, Place, Store, StoredGrant};
+
+/// How long the SDK's file may be held by others: what is to be written is the only copy of what renews a login.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The refresh tokens of one context.
 pub struct Grants<'a> {
-    /// What the run may use.
-    pub run: Run<'a>,
+    run: Run<'a>,
     /// The context.
     pub context: &'a Context,
-    /// Its store.
-    pub store: &'a Store<'a>,
-    /// What a login has just given, kept or not.
-    pub given: Option<Grant>,
+    store: &'a Store<'a>,
+    given: Option<Grant>,
+    trouble: RefCell<Option<String>>,
+}
+
+/// What became of a new refresh token in the SDK's file.
+enum InFile {
+    /// The file has it in place of the dead one.
+    Written,
+    /// The dead one was not in the file.
+    NotOurs,
+    /// The file still has the dead one, or one that was dead before.
+    Refused(Secret, Error),
 }
 
 impl<'a> Grants<'a> {
@@ -29,27 +44,52 @@ impl<'a> Grants<'a> {
             context,
             store,
             given: None,
+            trouble: RefCell::default(),
         }
+    }
+
+    /// Takes what a login has just given, kept or not.
+    #[must_use]
+    pub fn with(mut self, given: Option<Grant>) -> Self {
+        self.given = given;
+        self
+    }
+
+    /// Tells, for a person, what became of a refresh token that could not rest where it should.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
     }
 
     /// Gives what renews the logins at an IAP client, `None` when nobody has logged in.
     pub fn find(&self, iap: &Iap) -> Result<Option<Grant>> {
-        let Some(client_id) = &iap.client_id else {
+        if iap.client_id.is_none() {
             return Ok(None);
-        };
+        }
         if let Some(grant) = &self.given {
             return Ok(Some(grant.clone()));
         }
-        if let Some(stored) = self.stored(iap) {
-            return Ok(Some(stored.grant));
+        let stored = self.stored(iap);
+        if let Some(stored) = stored.as_ref().filter(|stored| !is_of_sdk(stored)) {
+            return Ok(Some(stored.grant.clone()));
         }
-        // The SDK's file knows no accounts: it serves a context that asks for none.
+        let Some(in_file) = self.in_sdk_file(iap)? else {
+            return Ok(None);
+        };
+        let newer = stored.filter(|stored| is_in_place_of(stored, &in_file.refresh_token));
+        Ok(Some(newer.map_or(in_file, |stored| stored.grant)))
+    }
+
+    /// Gives the login of the SDK's file.
+    fn in_sdk_file(&self, iap: &Iap) -> Result<Option<Grant>> {
+        // It knows no accounts: it serves a context that asks for none.
         let path = self
             .run
             .environment
             .kfp_credentials_file()
             .filter(|_| iap.account.is_none());
-        let Some(path) = path else { return Ok(None) };
+        let (Some(path), Some(client_id)) = (path, &iap.client_id) else {
+            return Ok(None);
+        };
         let grant = SdkCredentials::read(&path)?.and_then(|file| file.grant(client_id));
         if grant.is_some() {
             self.run
@@ -64,10 +104,25 @@ impl<'a> Grants<'a> {
         self.store.load_grant(&key(iap, iap.client_id.as_deref()?))
     }
 
+    /// Tells, for a person, that the SDK's file holds a refresh token that Google has replaced, and why.
+    pub fn behind(&self, iap: &Iap) -> Option<String> {
+        let stored = self.stored(iap)?;
+        let path = self.run.environment.kfp_credentials_file()?;
+        let file = SdkCredentials::read(&path).ok()??;
+        let in_file = file.grant(iap.client_id.as_deref()?)?;
+        is_in_place_of(&stored, &in_file.refresh_token).then(|| {
+            let why = stored.in_place_of.map(|of| of.why).unwrap_or_default();
+            format!(
+                "the kfp SDK's {} holds a refresh token that Google has replaced, and could not take the new one: {why}",
+                path.display()
+            )
+        })
+    }
+
     /// Takes note that others live on a copy of what the store keeps: a logout here is not to end theirs.
     pub fn mark_shared(&self, iap: &Iap) -> Result<()> {
         match (self.stored(iap), &iap.client_id) {
-            (Some(mut stored), Some(client_id)) => {
+            (Some(mut stored), Some(client_id)) if !stored.shared => {
                 stored.shared = true;
                 let key = key(iap, client_id);
                 self.store.save_grant(&key, &stored).map(drop)
@@ -76,42 +131,100 @@ impl<'a> Grants<'a> {
         }
     }
 
-    /// Keeps what renews the logins at an IAP client, and tells where.
-    pub fn keep(&self, iap: &Iap, grant: &Grant, principal: Option<&str>) -> Result<Option<Place>> {
+    /// Keeps what renews the logins at an IAP client, and tells where; `shared` says that others live on a copy.
+    pub fn keep(&self, iap: &Iap, grant: &Grant, shared: bool) -> Result<Option<Place>> {
         let Some(client_id) = &iap.client_id else {
             return Ok(None);
         };
         let key = key(iap, client_id);
-        let stored = StoredGrant::new(&key, grant.clone(), principal.map(str::to_owned));
+        let stored = StoredGrant::new(&key, grant.clone(), shared);
         self.store.save_grant(&key, &stored).map(Some)
     }
 
-    /// Keeps a refresh token in place of one that is dead from now on: in the store, and in the SDK's file where that
-    /// holds the dead one.
-    pub fn replace(&self, iap: &Iap, dead: &Grant, grant: &Grant) -> Result<()> {
-        let in_file = self.replace_in_file(iap, dead, grant);
-        let in_store = self.keep(iap, grant, None);
-        match (in_file, in_store) {
-            (Ok(true), _) | (Ok(false), Ok(_)) => Ok(()),
-            (Err(error), _) | (_, Err(error)) => Err(error),
-        }
+    /// Keeps a refresh token in place of one that is dead from now on: where that rested, the store, the SDK's file or
+    /// both. What the file cannot take is kept in the store, and said.
+    pub fn replace(&self, iap: &Iap, dead: &Grant, grant: &Grant) {
+        let Some(client_id) = &iap.client_id else {
+            return;
+        };
+        let (key, stored) = (key(iap, client_id), self.stored(iap));
+        let is_ours = self.given.is_some() || stored.as_ref().is_some_and(|one| !is_of_sdk(one));
+        let shared = stored.as_ref().is_some_and(|stored| stored.shared);
+        let mut new = StoredGrant::new(&key, grant.clone(), shared);
+        let kept = match self.replace_in_file(iap, client_id, dead, stored.as_ref(), grant) {
+            InFile::Written if !is_ours => match stored {
+                Some(_) => self.store.forget(&key).map(|_| None),
+                None => Ok(None),
+            },
+            InFile::Written => self.store.save_grant(&key, &new).map(|_| None),
+            InFile::NotOurs if is_ours => self.store.save_grant(&key, &new).map(|_| None),
+            // The SDK has logged in anew meanwhile: that counts.
+            InFile::NotOurs => Ok(None),
+            InFile::Refused(held, error) => {
+                let why = error.one_line();
+                new.in_place_of = Some(InPlaceOf::new(&held, !is_ours, why.as_str()));
+                // Who logs out here is not to end the SDK's login.
+                new.shared = true;
+                let place = if is_ours {
+                    self.store.save_grant(&key, &new)
+                } else {
+                    self.store.save_grant_of_sdk(&key, &new)
+                };
+                place.map(|place| Some((place, why)))
+            }
+        };
+        let trouble = match kept {
+            Ok(None) => return,
+            Ok(Some((place, why))) => format!(
+                "Google has replaced the refresh token, and the kfp SDK's file could not take the new one: {why}. The new refresh token rests in the {place}."
+            ),
+            Err(error) => format!(
+                "Google has replaced the refresh token, and the new one could not be kept, so the login ends with this session: {}",
+                error.one_line()
+            ),
+        };
+        self.run.trace.say(&trouble);
+        *self.trouble.borrow_mut() = Some(trouble);
     }
 
-    fn replace_in_file(&self, iap: &Iap, dead: &Grant, grant: &Grant) -> Result<bool> {
+    fn replace_in_file(
+        &self,
+        iap: &Iap,
+        client_id: &str,
+        dead: &Grant,
+        stored: Option<&StoredGrant>,
+        grant: &Grant,
+    ) -> InFile {
         let path = self.run.environment.kfp_credentials_file();
-        let (Some(path), Some(client_id)) = (path, &iap.client_id) else {
-            return Ok(false);
+        let Some(path) = path.filter(|_| iap.account.is_none()) else {
+            return InFile::NotOurs;
         };
-        let run = self.run;
-        let patience = self.context.deadlines.lock;
-        let edited = EditedFile::hold(run.environment, &path, patience, run.trace)?;
-        match SdkCredentials::read(&path) {
-            Ok(Some(mut file)) if file.grant(client_id).as_ref() == Some(dead) => {
-                file.insert(client_id, grant);
-                file.write(&edited).map(|()| true)
-            }
-            // A file that is no such file held no token of ours.
-            _ => Ok(false),
+        let is_ours = |found: &Grant| {
+            found == dead
+                || stored.is_some_and(|stored| is_in_place_of(stored, &found.refresh_token))
+        };
+        let found = |file: &SdkCredentials| file.grant(client_id).filter(is_ours);
+        // A file that is no such file holds no token of ours.
+        let Ok(Some(before)) = SdkCredentials::read(&path) else {
+            return InFile::NotOurs;
+        };
+        let Some(held) = found(&before) else {
+            return InFile::NotOurs;
+        };
+        let (environment, trace) = (self.run.environment, self.run.trace);
+        let patience = self.context.deadlines.lock.min(PATIENCE);
+        let outcome = EditedFile::hold(environment, &path, patience, trace).and_then(|edited| {
+            let Some(mut file) = SdkCredentials::read(&path)?.filter(|file| found(file).is_some())
+            else {
+                return Ok(false);
+            };
+            file.insert(client_id, grant);
+            file.write(&edited).map(|()| true)
+        });
+        match outcome {
+            Ok(true) => InFile::Written,
+            Ok(false) => InFile::NotOurs,
+            Err(error) => InFile::Refused(held.refresh_token, error),
         }
     }
 
@@ -132,6 +245,14 @@ impl<'a> Grants<'a> {
             None => Ok(false),
         }
     }
+}
+
+fn is_of_sdk(stored: &StoredGrant) -> bool {
+    stored.in_place_of.as_ref().is_some_and(|of| of.is_of_sdk)
+}
+
+fn is_in_place_of(stored: &StoredGrant, token: &Secret) -> bool {
+    stored.in_place_of.as_ref().is_some_and(|of| of.is(token))
 }
 
 /// Names what the store may keep of a context's refresh tokens.

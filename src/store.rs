@@ -35,7 +35,7 @@ use crate::secret::Secret;
 use crate::trace::Trace;
 
 pub use edited::EditedFile;
-pub use entry::{Entry, StoredGrant, StoredPassword};
+pub use entry::{Entry, InPlaceOf, StoredGrant, StoredPassword};
 pub use key::{Identity, Key};
 pub use lock::Lock;
 pub use note::Notes;
@@ -203,11 +203,43 @@ impl<'a> Store<'a> {
 
     /// Gives what renews logins, where it rests under a key.
     pub fn load_grant(&self, key: &Key) -> Option<StoredGrant> {
-        match self.choice {
+        let found = match self.choice {
             StoreChoice::Auto | StoreChoice::Keyring => self.heard(self.in_keyring(key)),
             StoreChoice::Keyutils => self.heard(self.in_kernel(key)),
             StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
             StoreChoice::Runtime | StoreChoice::None => None,
+        };
+        found.or_else(|| self.rescued_grant(key))
+    }
+
+    /// Gives what [`Self::save_grant_of_sdk`] has put on the disk.
+    fn rescued_grant(&self, key: &Key) -> Option<StoredGrant> {
+        let on_disk: Option<StoredGrant> = self.heard(self.in_folder(Folder::on_disk, key));
+        on_disk.filter(|stored| {
+            let in_place_of = stored.in_place_of.as_ref();
+            in_place_of.is_some_and(|of| of.is_of_sdk)
+        })
+    }
+
+    /// Keeps what renews a login of the kfp SDK, whose file cannot take it: as [`Self::save_grant`] does, or else in a
+    /// file of ours, as that login rested on the disk all along.
+    pub fn save_grant_of_sdk(&self, key: &Key, grant: &StoredGrant) -> Result<Place> {
+        match self.save_grant(key, grant) {
+            Ok(Place::File(path)) => Ok(Place::File(path)),
+            Ok(place) => {
+                self.heard(
+                    self.remove_from(Folder::on_disk, key)
+                        .map(Some)
+                        .map_err(|error| error.one_line()),
+                );
+                Ok(place)
+            }
+            Err(error) => {
+                self.trace.say(error.one_line());
+                self.write_to(Folder::on_disk, key, &entry::to_json(grant))
+                    .map(Place::File)
+                    .map_err(no_folder)
+            }
         }
     }
 

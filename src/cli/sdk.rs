@@ -37,7 +37,7 @@ pub(super) struct ExportOptions {
 /// Takes the logins of the SDK's file into the store of every context that they are for.
 pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> Result<()> {
     let path = path(setting, options.file.as_deref())?;
-    let file = if path == Path::new("-") {
+    let given = if path == Path::new("-") {
         let mut text = String::new();
         let read = (&mut *setting.process.stdin)
             .take(LARGEST)
@@ -47,7 +47,7 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         })?;
         SdkCredentials::parse(&text, "stdin")?
     } else {
-        SdkCredentials::read(&path)?.ok_or_else(|| missing(&path))?
+        read(&path)?.ok_or_else(|| missing(&path))?
     };
     let target = options
         .target
@@ -57,17 +57,16 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         let Method::Iap(iap) = &context.method else {
             continue;
         };
-        let Some(grant) = iap
-            .client_id
-            .as_deref()
-            .and_then(|client_id| file.grant(client_id))
-        else {
-            continue;
-        };
         let store = setting.store(context.store);
         let grants = Grants::of(setting.run(), &context, &store);
-        if let Some(place) = grants.keep(iap, &grant, None)? {
-            mark_shared(setting, &grants, iap);
+        // A renewal that is under way may replace what the file holds.
+        let _alone = grants.lock(iap)?;
+        let file = read(&path)?.unwrap_or_else(|| given.clone());
+        let grant = iap.client_id.as_deref();
+        let Some(grant) = grant.and_then(|client_id| file.grant(client_id)) else {
+            continue;
+        };
+        if let Some(place) = grants.keep(iap, &grant, true)? {
             setting.tell(&format!(
                 "Imported the login for {}; it rests in the {place}.",
                 context.display_name()
@@ -78,7 +77,7 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
     if imported > 0 {
         return Ok(());
     }
-    let known = file.client_ids().join(", ");
+    let known = given.client_ids().join(", ");
     Err(Error::new(Slug::ConfigMissing, format!("no context is for one of the IAP clients of that file: {known}"))
         .hint("write one: `kfp-credential config set-context NAME --endpoint URL --client-id ID`, then import again"))
 }
@@ -93,6 +92,8 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
     let (iap, client_id) = iap_of(&context)?;
     let store = setting.store(context.store);
     let grants = Grants::of(setting.run(), &context, &store);
+    // A renewal that is under way may replace it before it is written.
+    let alone = grants.lock(iap)?;
     let grant = grants.find(iap)?.ok_or_else(|| {
         Error::new(
             Slug::LoginRequired,
@@ -103,7 +104,10 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
             context.as_arguments()
         ))
     })?;
-    mark_shared(setting, &grants, iap);
+    // A store that fails costs the note alone.
+    if let Err(error) = grants.mark_shared(iap) {
+        setting.trace.say(error.one_line());
+    }
     if path == Path::new("-") {
         let mut file = SdkCredentials::default();
         file.insert(client_id, &grant);
@@ -114,7 +118,7 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
     let mut file = SdkCredentials::read(&path)?.unwrap_or_default();
     file.insert(client_id, &grant);
     file.write(&edited)?;
-    drop(edited);
+    drop((edited, alone));
     setting.tell(&format!(
         "Wrote the login for {} to {}: whoever has this file is you.",
         context.display_name(),
@@ -123,11 +127,12 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
     Ok(())
 }
 
-/// A store that fails costs the note alone.
-fn mark_shared(setting: &Setting<'_, '_>, grants: &Grants<'_>, iap: &Iap) {
-    if let Err(error) = grants.mark_shared(iap) {
-        setting.trace.say(error.one_line());
+/// Reads the file, where it is one.
+fn read(path: &Path) -> Result<Option<SdkCredentials>> {
+    if path == Path::new("-") {
+        return Ok(None);
     }
+    SdkCredentials::read(path)
 }
 
 fn iap_of(context: &Context) -> Result<(&Iap, &str)> {

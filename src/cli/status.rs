@@ -10,6 +10,7 @@ use crate::config::context::{Context, Method, StoreChoice};
 use crate::credential::{Credential, Material, wire_time};
 use crate::error::{Error, Result, Slug};
 use crate::get;
+use crate::grants::Grants;
 use crate::method::token_file;
 use crate::store::Store;
 
@@ -126,7 +127,15 @@ fn row(
             .for_choice(context.store)
             .whereabouts(&get::session_key(context));
         row.store = Some(found.place.to_string());
-        row.trouble = found.trouble;
+        let behind = match &context.method {
+            Method::Iap(iap) => {
+                let store = store.for_choice(context.store);
+                Grants::of(setting.run(), context, &store).behind(iap)
+            }
+            _ => None,
+        };
+        let troubles: Vec<String> = found.trouble.into_iter().chain(behind).collect();
+        row.trouble = Some(troubles.join("; ")).filter(|troubles| !troubles.is_empty());
         found.entry.map(|entry| {
             row.method = Some(entry.method);
             let ahead = entry.clock_ahead.and_then(TimeDelta::try_seconds);

@@ -102,9 +102,7 @@ fn of_person(
         ))
     })?;
     if let Some(grants) = means.grants.filter(|_| refreshed.grant != *grant) {
-        let kept = grants.replace(iap, grant, &refreshed.grant);
-        kept.map_err(|error| api.say(format_args!("the new refresh token: {}", error.one_line())))
-            .ok();
+        grants.replace(iap, grant, &refreshed.grant);
     }
     let id_token = refreshed.id_token.ok_or_else(user::no_id_token)?;
     let minted = google::checked(id_token, client_id, (means.run.now)(), api.clock())?;

@@ -4,6 +4,7 @@
 //! one. Unknown fields are ignored, so an older binary reads what a newer one wrote.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::credential::{Credential, Grant};
 use crate::secret::{Secret, exposed};
@@ -76,30 +77,61 @@ impl StoredPassword {
     }
 }
 
-/// What renews a person's logins, with who that is.
+/// What renews a person's logins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredGrant {
     version: u32,
     key: String,
     /// What renews them.
     pub grant: Grant,
-    /// Who logged in, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
     /// Whether others live on a copy of it, which was exported or imported.
     #[serde(default)]
     pub shared: bool,
+    /// What the kfp SDK's file holds in its place, where that could not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place_of: Option<InPlaceOf>,
+}
+
+/// A refresh token that Google has replaced, and that still rests in the kfp SDK's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InPlaceOf {
+    /// The SHA-256 of that token, in hex.
+    sha256: String,
+    /// Whether the login is the SDK's: then the file decides, and this counts only while that token is in it.
+    pub is_of_sdk: bool,
+    /// Why the file could not take the new one.
+    pub why: String,
+}
+
+impl InPlaceOf {
+    /// Makes the note of a replaced token.
+    pub fn new(token: &Secret, is_of_sdk: bool, why: impl Into<String>) -> Self {
+        Self {
+            sha256: sha256(token),
+            is_of_sdk,
+            why: why.into(),
+        }
+    }
+
+    /// Tells whether a token is the one that was replaced.
+    pub fn is(&self, token: &Secret) -> bool {
+        self.sha256 == sha256(token)
+    }
+}
+
+fn sha256(token: &Secret) -> String {
+    format!("{:x}", Sha256::digest(token.expose()))
 }
 
 impl StoredGrant {
     /// Makes the entry of a grant.
-    pub fn new(key: &Key, grant: Grant, principal: Option<String>) -> Self {
+    pub fn new(key: &Key, grant: Grant, shared: bool) -> Self {
         Self {
             version: VERSION,
             key: key.text().to_owned(),
             grant,
-            principal,
-            shared: false,
+            shared,
+            in_place_of: None,
         }
     }
 }

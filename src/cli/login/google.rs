@@ -50,7 +50,7 @@ pub(super) fn in_browser(
     let grants = Grants::of(run, context, store);
     // A renewal that is under way would keep its own over this one.
     let _alone = grants.lock(iap)?;
-    match grants.keep(iap, &login.grant, Some(&login.email)) {
+    match grants.keep(iap, &login.grant, false) {
         Ok(Some(place)) => {
             setting.tell(&format!(
                 "The login of {} rests in the {place}.",
