@@ -3,8 +3,7 @@
 //! The process's variables are copied once, at the start; the rest of the crate asks [`Environment`], so tests give
 //! a whole environment as a value and no variable is read behind anybody's back. The one exception is the proxy
 //! variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and `SSL_CERT_FILE`/`SSL_CERT_DIR`, which the
-//! HTTP library reads itself, `DBUS_SESSION_BUS_ADDRESS`, which the keyring's library reads, and `BROWSER`, which the
-//! browser's reads.
+//! HTTP library reads itself, and `BROWSER`, which the browser's reads.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -18,6 +17,8 @@ pub const CONTEXT: &str = "KFP_CREDENTIAL_CONTEXT";
 pub const PASSWORD: &str = "KFP_CREDENTIAL_PASSWORD";
 /// A file that the words of `-v` are appended to.
 pub const LOG: &str = "KFP_CREDENTIAL_LOG";
+/// The addresses of the D-Bus session bus (D-Bus specification, "Server Addresses").
+pub const DBUS_SESSION_BUS_ADDRESS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// The exec info that Kubernetes clients give (KEP-541).
 pub const KUBERNETES_EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 /// The kfp SDK's endpoint.

@@ -12,6 +12,7 @@ mod keyring;
 #[cfg(target_os = "linux")]
 mod keyutils;
 mod lock;
+#[cfg(not(target_os = "linux"))]
 mod native;
 mod note;
 #[cfg(any(windows, target_os = "linux"))]
@@ -20,6 +21,8 @@ mod places;
 pub mod private_file;
 #[cfg(target_os = "linux")]
 mod secret_service;
+#[cfg(target_os = "linux")]
+mod session_bus;
 #[cfg(test)]
 mod tests;
 mod whereabouts;

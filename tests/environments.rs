@@ -21,6 +21,8 @@ mod namespace;
 mod peers;
 #[path = "environments/prompts.rs"]
 mod prompts;
+#[path = "environments/strangers.rs"]
+mod strangers;
 mod support;
 #[path = "environments/table.rs"]
 mod table;

@@ -1,13 +1,111 @@
-//! The `keyring` crate, which knows each system's own keyring: all writing, and elsewhere than on Linux all else.
+//! The `keyring` crate, which knows the keyrings of the other systems. Whether one is locked cannot be told beforehand.
 
+use std::collections::HashMap;
+
+#[cfg(target_os = "macos")]
+use security_framework::os::macos::keychain::{KeychainUserInteractionLock, SecKeychain};
+
+use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::keyring::{SERVICE, Trouble};
+use crate::store::keyring::{Backend, Connect, SERVICE, Trouble};
 
-/// Keeps something under a name, in place of what was there.
-pub(super) fn write(name: &str, secret: &Secret) -> Result<(), Trouble> {
-    entry(name)?
-        .set_secret(secret.expose().as_bytes())
-        .map_err(|error| trouble_of(&error))
+struct NativeKeyring {
+    /// While it lives, the keychain answers that it would ask, and does not.
+    #[cfg(target_os = "macos")]
+    _quiet: Option<KeychainUserInteractionLock>,
+}
+
+/// Gives the way to the system's keyring, which is opened by its first use.
+#[cfg(not(windows))]
+pub(super) fn connect(_environment: &Environment, may_prompt: bool) -> Connect {
+    Box::new(move || Ok(Box::new(NativeKeyring::new(may_prompt)?)))
+}
+
+/// Gives the way to Windows' credentials, which hold 2,560 bytes each (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
+#[cfg(windows)]
+pub(super) fn connect(_environment: &Environment, may_prompt: bool) -> Connect {
+    use crate::store::parted::Parted;
+    Box::new(move || Ok(Box::new(Parted::new(NativeKeyring::new(may_prompt)?, 2560))))
+}
+
+impl NativeKeyring {
+    #[cfg(target_os = "macos")]
+    fn new(may_prompt: bool) -> Result<Self, Trouble> {
+        let quiet = (!may_prompt).then(SecKeychain::disable_user_interaction);
+        let quiet = quiet
+            .transpose()
+            .map_err(|error| Trouble::Failed(error.to_string()))?;
+        Ok(Self { _quiet: quiet })
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    #[allow(clippy::unnecessary_wraps, reason = "macOS's may fail")]
+    fn new(_may_prompt: bool) -> Result<Self, Trouble> {
+        Ok(Self {})
+    }
+}
+
+/// Tells whether the keychain refused because it was not allowed to ask (`Security/SecBase.h`).
+#[cfg(target_os = "macos")]
+fn is_question(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    const AUTH_FAILED: i32 = -25293;
+    const INTERACTION_NOT_ALLOWED: i32 = -25308;
+    const INTERACTION_REQUIRED: i32 = -25315;
+    let error = cause.downcast_ref::<security_framework::base::Error>();
+    error.is_some_and(|error| {
+        [AUTH_FAILED, INTERACTION_NOT_ALLOWED, INTERACTION_REQUIRED].contains(&error.code())
+    })
+}
+
+impl Backend for NativeKeyring {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+        match entry(name)?.get_secret() {
+            // What is not text is not ours; empty text is discarded as every other corrupt entry.
+            Ok(bytes) => Ok(Some(Secret::new(
+                String::from_utf8(bytes).unwrap_or_default(),
+            ))),
+            Err(keyring_core::Error::NoEntry) => Ok(None),
+            Err(error) => Err(trouble_of(&error)),
+        }
+    }
+
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+        entry(name)?
+            .set_secret(secret.expose().as_bytes())
+            .map_err(|error| trouble_of(&error))
+    }
+
+    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+        match entry(name)?.delete_credential() {
+            Ok(()) => Ok(true),
+            Err(keyring_core::Error::NoEntry) => Ok(false),
+            Err(error) => Err(trouble_of(&error)),
+        }
+    }
+
+    fn delete_all(&mut self, known: &[String]) -> Result<usize, Trouble> {
+        let mut removed = 0;
+        for name in known {
+            removed += usize::from(self.delete(name)?);
+        }
+        // Windows searches by a pattern over `USER.SERVICE`, the others by the service.
+        let ours = if cfg!(windows) {
+            HashMap::from([("pattern", r"\.kfp-credential$")])
+        } else {
+            HashMap::from([("service", SERVICE)])
+        };
+        for found in keyring_core::Entry::search(&ours).unwrap_or_default() {
+            found
+                .delete_credential()
+                .map_err(|error| trouble_of(&error))?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    fn check(&mut self, name: &str) -> Result<(), Trouble> {
+        entry(name).map(drop)
+    }
 }
 
 fn entry(name: &str) -> Result<keyring::Entry, Trouble> {
@@ -20,9 +118,7 @@ fn entry(name: &str) -> Result<keyring::Entry, Trouble> {
 fn trouble_of(error: &keyring_core::Error) -> Trouble {
     match error {
         #[cfg(target_os = "macos")]
-        keyring_core::Error::PlatformFailure(cause) if elsewhere::is_question(&**cause) => {
-            Trouble::WouldAsk
-        }
+        keyring_core::Error::PlatformFailure(cause) if is_question(&**cause) => Trouble::WouldAsk,
         keyring_core::Error::NoStorageAccess(_) => Trouble::Locked,
         keyring_core::Error::NoDefaultStore => Trouble::Absent(error.to_string()),
         // These two carry what they hold.
@@ -30,118 +126,5 @@ fn trouble_of(error: &keyring_core::Error) -> Trouble {
             Trouble::Failed("what it holds is malformed".to_owned())
         }
         other => Trouble::Failed(other.to_string()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::connect;
-
-/// Reading and removing, where it cannot be told beforehand whether the keyring is locked.
-#[cfg(not(target_os = "linux"))]
-mod elsewhere {
-    use std::collections::HashMap;
-
-    use super::{SERVICE, Secret, Trouble, entry, trouble_of};
-    #[cfg(target_os = "macos")]
-    use security_framework::os::macos::keychain::{KeychainUserInteractionLock, SecKeychain};
-
-    use crate::environment::Environment;
-    use crate::store::keyring::{Backend, Connect};
-
-    struct NativeKeyring {
-        /// While it lives, the keychain answers that it would ask, and does not.
-        #[cfg(target_os = "macos")]
-        _quiet: Option<KeychainUserInteractionLock>,
-    }
-
-    /// Gives the way to the system's keyring, which is opened by its first use.
-    #[cfg(not(windows))]
-    pub(in crate::store) fn connect(_environment: &Environment, may_prompt: bool) -> Connect {
-        Box::new(move || Ok(Box::new(NativeKeyring::new(may_prompt)?)))
-    }
-
-    /// Gives the way to Windows' credentials, which hold 2,560 bytes each (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
-    #[cfg(windows)]
-    pub(in crate::store) fn connect(_environment: &Environment, may_prompt: bool) -> Connect {
-        use crate::store::parted::Parted;
-        Box::new(move || Ok(Box::new(Parted::new(NativeKeyring::new(may_prompt)?, 2560))))
-    }
-
-    impl NativeKeyring {
-        #[cfg(target_os = "macos")]
-        fn new(may_prompt: bool) -> Result<Self, Trouble> {
-            let quiet = (!may_prompt).then(SecKeychain::disable_user_interaction);
-            let quiet = quiet
-                .transpose()
-                .map_err(|error| Trouble::Failed(error.to_string()))?;
-            Ok(Self { _quiet: quiet })
-        }
-
-        #[cfg(not(target_os = "macos"))]
-        #[allow(clippy::unnecessary_wraps, reason = "macOS's may fail")]
-        fn new(_may_prompt: bool) -> Result<Self, Trouble> {
-            Ok(Self {})
-        }
-    }
-
-    /// Tells whether the keychain refused because it was not allowed to ask (`Security/SecBase.h`).
-    #[cfg(target_os = "macos")]
-    pub(super) fn is_question(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-        const AUTH_FAILED: i32 = -25293;
-        const INTERACTION_NOT_ALLOWED: i32 = -25308;
-        const INTERACTION_REQUIRED: i32 = -25315;
-        let error = cause.downcast_ref::<security_framework::base::Error>();
-        error.is_some_and(|error| {
-            [AUTH_FAILED, INTERACTION_NOT_ALLOWED, INTERACTION_REQUIRED].contains(&error.code())
-        })
-    }
-
-    impl Backend for NativeKeyring {
-        fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
-            match entry(name)?.get_secret() {
-                // What is not text is not ours; empty text is discarded as every other corrupt entry.
-                Ok(bytes) => Ok(Some(Secret::new(
-                    String::from_utf8(bytes).unwrap_or_default(),
-                ))),
-                Err(keyring_core::Error::NoEntry) => Ok(None),
-                Err(error) => Err(trouble_of(&error)),
-            }
-        }
-
-        fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
-            super::write(name, secret)
-        }
-
-        fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
-            match entry(name)?.delete_credential() {
-                Ok(()) => Ok(true),
-                Err(keyring_core::Error::NoEntry) => Ok(false),
-                Err(error) => Err(trouble_of(&error)),
-            }
-        }
-
-        fn delete_all(&mut self, known: &[String]) -> Result<usize, Trouble> {
-            let mut removed = 0;
-            for name in known {
-                removed += usize::from(self.delete(name)?);
-            }
-            // Windows searches by a pattern over `USER.SERVICE`, the others by the service.
-            let ours = if cfg!(windows) {
-                HashMap::from([("pattern", r"\.kfp-credential$")])
-            } else {
-                HashMap::from([("service", SERVICE)])
-            };
-            for found in keyring_core::Entry::search(&ours).unwrap_or_default() {
-                found
-                    .delete_credential()
-                    .map_err(|error| trouble_of(&error))?;
-                removed += 1;
-            }
-            Ok(removed)
-        }
-
-        fn check(&mut self, name: &str) -> Result<(), Trouble> {
-            entry(name).map(drop)
-        }
     }
 }

@@ -1,30 +1,28 @@
 //! Linux's keyring, the Secret Service over D-Bus, without ever asking a person by surprise.
 //!
-//! The `keyring` crate's store unlocks whatever it meets, even on a read, and so can open a dialogue behind a program
-//! that runs in the night. Here is seen first what is locked; the crate then writes, under the same attributes.
+//! Items have the attributes and labels that the `keyring` crate gives them, but its store is of no use here: it makes a
+//! connection of its own to whatever answers at the bus's address, and unlocks whatever it meets, even on a read, and so
+//! can open a dialogue behind a program that runs in the night. Here is seen first whose bus it is and what is locked.
 //! <https://specifications.freedesktop.org/secret-service-spec/latest/>
 //!
 //! Reading is the hot path, and what costs there is the Diffie-Hellman exchange of an encrypted session. It hides
-//! secrets from a bus that is somebody else's. Where the bus's other end is a process of this user on this machine, that
-//! process could ask for the secret itself, so the session is a plain one.
+//! secrets from the bus. Where that is this user's own, it could ask for the secret itself, so the session is a plain
+//! one; root's carries encrypted ones.
 
 use std::collections::HashMap;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::{SocketAddr, UnixStream};
-use std::path::PathBuf;
 
-use secret_service::blocking::{Item, SecretService};
+use secret_service::blocking::{Collection, Item, SecretService};
 use secret_service::{EncryptionType, Error};
-use zbus::address::Address;
-use zbus::address::transport::{Transport, UnixSocket};
-use zbus::blocking::Connection;
-use zbus::blocking::connection::Builder;
 
 use crate::environment::Environment;
 use crate::secret::Secret;
 use crate::store::keyring::{Backend, Connect, SERVICE, Trouble};
-use crate::store::native;
+use crate::store::session_bus::{Bus, SessionBus};
+
+/// The name of every Secret Service on the bus.
+const SECRETS: &str = "org.freedesktop.secrets";
+/// What the `keyring` crate says of its secrets.
+const CONTENT_TYPE: &str = "application/octet-stream";
 
 struct SecretServiceKeyring {
     service: SecretService<'static>,
@@ -33,20 +31,15 @@ struct SecretServiceKeyring {
 
 /// Gives the way to the session's Secret Service, if the environment names a bus at all.
 pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
-    let address = environment.path("DBUS_SESSION_BUS_ADDRESS").is_some();
-    let socket = environment
-        .runtime_folder()
-        .map(|runtime| runtime.join("bus"));
+    let bus = SessionBus::named_in(environment);
     Box::new(move || {
-        if !address && !socket.is_some_and(|socket: PathBuf| socket.exists()) {
-            return Err(Trouble::Absent("no D-Bus session bus".to_owned()));
-        }
-        let (bus, is_ours) = connect_to_bus()
-            .map_err(|error| Trouble::Absent(format!("no D-Bus session bus: {error}")))?;
-        let service = open(bus, is_ours).map_err(|error| match trouble_of(&error) {
+        let bus = bus.connect().map_err(Trouble::Absent)?;
+        let service = open(&bus).map_err(|error| match trouble_of(&error) {
             Trouble::Failed(why) => Trouble::Absent(why),
             trouble => trouble,
         })?;
+        // Only now, as it may have been started by the question for a session, which holds no secret.
+        bus.check_owner(SECRETS).map_err(Trouble::Absent)?;
         Ok(Box::new(SecretServiceKeyring {
             service,
             may_prompt,
@@ -54,39 +47,16 @@ pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
     })
 }
 
-/// Connects to the session bus, and tells whether its other end is a process of this user (`SO_PEERCRED`).
-///
-/// zbus could tell that too, but looks the user up by name on the way, at services that may be slow.
-fn connect_to_bus() -> Result<(Connection, bool), zbus::Error> {
-    let address = Address::session()?;
-    let stream = match address.transport() {
-        Transport::Unix(unix) => match unix.path() {
-            UnixSocket::File(path) => Some(UnixStream::connect(path)?),
-            UnixSocket::Abstract(name) => {
-                let name = SocketAddr::from_abstract_name(name.as_bytes())?;
-                Some(UnixStream::connect_addr(&name)?)
-            }
-            _ => None,
-        },
-        _ => None,
-    };
-    let Some(stream) = stream else {
-        return Ok((Builder::address(address)?.build()?, false));
-    };
-    let peer = rustix::net::sockopt::socket_peercred(&stream);
-    let is_ours = peer.is_ok_and(|peer| peer.uid == rustix::process::geteuid());
-    Ok((Builder::async_io_unix_stream(stream).build()?, is_ours))
-}
-
-fn open(bus: Connection, is_ours: bool) -> Result<SecretService<'static>, Error> {
-    if is_ours {
+fn open(bus: &Bus) -> Result<SecretService<'static>, Error> {
+    let session_of = |kind| SecretService::connect_with_existing(kind, bus.connection.clone());
+    if bus.is_ours {
         // A service may know encrypted sessions only.
-        let plain = SecretService::connect_with_existing(EncryptionType::Plain, bus.clone());
-        if let Ok(service) = plain {
-            return Ok(service);
+        let plain = session_of(EncryptionType::Plain);
+        if plain.is_ok() {
+            return plain;
         }
     }
-    SecretService::connect_with_existing(EncryptionType::Dh, bus)
+    session_of(EncryptionType::Dh)
 }
 
 impl Backend for SecretServiceKeyring {
@@ -103,14 +73,18 @@ impl Backend for SecretServiceKeyring {
     }
 
     fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+        let bytes = secret.expose().as_bytes();
         let items = self.unlocked_items(&of(name))?;
-        if items.len() > 1 {
-            // The crate refuses to choose between several, as a second collection may cause them.
-            delete(&items)?;
-        } else if items.is_empty() {
-            self.open_default_collection()?;
+        if let [item] = items.as_slice() {
+            let written = item.set_secret(bytes, CONTENT_TYPE);
+            return written.map_err(|error| trouble_of(&error));
         }
-        native::write(name, secret)
+        // Of several, as a second collection may cause them, none is the one.
+        delete(&items)?;
+        let label = format!("keyring:{name}@{SERVICE}");
+        let collection = self.open_default_collection()?;
+        let written = collection.create_item(&label, of(name), bytes, true, CONTENT_TYPE);
+        written.map(drop).map_err(|error| trouble_of(&error))
     }
 
     fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
@@ -162,8 +136,8 @@ impl SecretServiceKeyring {
         Ok(found.unlocked.into_iter().chain(found.locked).collect())
     }
 
-    /// Makes sure that the collection which takes new items is there and open.
-    fn open_default_collection(&self) -> Result<(), Trouble> {
+    /// Gives the collection which takes new items, open.
+    fn open_default_collection(&self) -> Result<Collection<'_>, Trouble> {
         let collection = match self.service.get_default_collection() {
             // A new collection means a new password to type: the same name as libsecret gives it.
             Err(Error::NoResult) if self.may_prompt => {
@@ -178,11 +152,11 @@ impl SecretServiceKeyring {
             }
             collection.unlock().map_err(|error| trouble_of(&error))?;
         }
-        Ok(())
+        Ok(collection)
     }
 }
 
-/// Gives the attributes under which the `keyring` crate keeps an item.
+/// Gives an item's attributes.
 fn of(name: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", name)])
 }

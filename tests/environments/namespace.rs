@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -86,6 +86,17 @@ impl Wrapped {
             binary,
             _folder: folder,
         }
+    }
+
+    /// Runs where no process but its own has a number.
+    pub fn in_a_pid_namespace() -> Found<Self> {
+        let unshare = install::program("unshare", "util-linux")?;
+        let mut tried = Command::new(&unshare);
+        let tried = tried.args(["-pf", "true"]).stderr(Stdio::null()).status();
+        if !tried.is_ok_and(|status| status.success()) {
+            return Err(Missing::new("PID namespaces (`unshare -pf`)"));
+        }
+        Ok(Self::in_words(&format!("{} -pf", unshare.display())))
     }
 
     /// Runs as another user, who can reach neither our folders nor where cargo builds.

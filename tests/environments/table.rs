@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 21] = [
+const ENVIRONMENTS: [&str; 27] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -20,6 +20,12 @@ const ENVIRONMENTS: [&str; 21] = [
     "daemon stopped before the read",
     "daemon stopped before the write",
     "daemon killed before the write",
+    "another user's D-Bus",
+    "our D-Bus behind another user's",
+    "another user's D-Bus in XDG_RUNTIME_DIR",
+    "another user's service on our D-Bus",
+    "D-Bus over TCP, or through a program",
+    "D-Bus outside of the PID namespace",
     "HOME is read-only",
     "disk is full",
     "HOME is not set",

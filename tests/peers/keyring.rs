@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use super::process::{self, Process};
 use super::screen::Screen;
 use super::session_bus::{Activatable, SECRETS, SessionBus};
-use super::{Found, install};
+use super::{Found, Missing, install};
 use crate::support::sandbox::Sandbox;
 
 /// Is the password of the login collection.
@@ -74,12 +74,41 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// Starts an open one of another user, on a bus of theirs that lets everybody in; needs root.
+    pub fn start_as(owner: u32) -> Found<Self> {
+        let gnome = install::program("gnome-keyring-daemon", "gnome-keyring")?;
+        let bus = SessionBus::start_as(owner)?;
+        Ok(Self::on(bus, &gnome, Some(owner)))
+    }
+
+    /// Starts an open one of another user, on a bus of ours that lets everybody in; needs root.
+    pub fn start_on_our_bus_as(owner: u32) -> Found<Self> {
+        let gnome = install::program("gnome-keyring-daemon", "gnome-keyring")?;
+        install::program("setpriv", "util-linux")?;
+        if !rustix::process::geteuid().is_root() {
+            return Err(Missing::new("root, to run as another user"));
+        }
+        let bus = SessionBus::start(&[], &[])?;
+        bus.let_others_in(owner);
+        Ok(Self::on(bus, &gnome, Some(owner)))
+    }
+
+    fn on(bus: SessionBus, program: &Path, owner: Option<u32>) -> Self {
+        let mut keyring = Self {
+            daemon: None,
+            bus,
+            screen: None,
+        };
+        keyring.start_daemon_as(owner, program, true);
+        keyring
+    }
+
     /// Starts one that is locked and asks for its password on a screen.
     pub fn locked_with_a_screen() -> Found<Self> {
         let gnome = install::program("gnome-keyring-daemon", "gnome-keyring")?;
         let prompter = Path::new("/usr/libexec/gcr-prompter");
         if !prompter.exists() {
-            return Err(super::Missing::new("gcr-prompter (Debian package gcr)"));
+            return Err(Missing::new("gcr-prompter (Debian package gcr)"));
         }
         let screen = Screen::start()?;
         let prompter = Activatable {
@@ -116,6 +145,24 @@ impl Keyring {
         let mut command = Command::new(program);
         command.envs(self.environment());
         command
+    }
+
+    /// Returns its bus.
+    pub fn bus(&self) -> &SessionBus {
+        &self.bus
+    }
+
+    /// Tells whether anything of ours is in it.
+    pub fn holds_something_of_ours(&self) -> bool {
+        let found = self
+            .bus
+            .send(SECRETS, "/org/freedesktop/secrets")
+            .arg("org.freedesktop.Secret.Service.SearchItems")
+            .arg("dict:string:string:service,kfp-credential")
+            .output()
+            .expect("dbus-send");
+        assert!(found.status.success(), "SearchItems: {found:?}");
+        String::from_utf8_lossy(&found.stdout).contains("object path")
     }
 
     /// Locks every collection.
@@ -167,7 +214,14 @@ impl Keyring {
     }
 
     fn start_daemon(&mut self, program: &Path, unlock: bool) {
-        let mut command = process::command(program);
+        self.start_daemon_as(None, program, unlock);
+    }
+
+    fn start_daemon_as(&mut self, owner: Option<u32>, program: &Path, unlock: bool) {
+        let mut command = match owner {
+            Some(owner) => process::as_user(program, owner),
+            None => process::command(program),
+        };
         // The daemonising form races with the first client.
         command.args(["--foreground", "--components=secrets"]);
         command.envs(self.environment());

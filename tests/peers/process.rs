@@ -130,9 +130,14 @@ pub fn unprivileged(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     for path in inside.chain([folder.to_owned()]) {
         chown(path, Some(NOBODY), Some(NOBODY)).expect("root may give away");
     }
-    let id = NOBODY.to_string();
-    let nobody = ["--reuid", &id, "--regid", &id, "--clear-groups"];
-    prepare(program.as_ref(), &nobody)
+    as_user(program, NOBODY)
+}
+
+/// Prepares a [`command`] that root runs as another user.
+pub fn as_user(program: impl AsRef<OsStr>, id: u32) -> Command {
+    let id = id.to_string();
+    let user = ["--reuid", &id, "--regid", &id, "--clear-groups"];
+    prepare(program.as_ref(), &user)
 }
 
 const NOBODY: u32 = 65_534;

@@ -9,7 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::process::{self, Process};
-use super::{Found, install};
+use super::{Found, Missing, install};
 use crate::support::sandbox::Sandbox;
 
 /// The name of every Secret Service.
@@ -25,11 +25,29 @@ pub struct Activatable {
 pub struct SessionBus {
     bus: Process,
     folder: TempDir,
+    owner: Option<u32>,
 }
 
 impl SessionBus {
     /// Starts one whose services find these variables too.
     pub fn start(services: &[Activatable], variables: &[(&str, String)]) -> Found<Self> {
+        Self::start_of(None, services, variables)
+    }
+
+    /// Starts one of another user, where root runs this.
+    pub fn start_as(owner: u32) -> Found<Self> {
+        install::program("setpriv", "util-linux")?;
+        if !rustix::process::geteuid().is_root() {
+            return Err(Missing::new("root, to run as another user"));
+        }
+        Self::start_of(Some(owner), &[], &[])
+    }
+
+    fn start_of(
+        owner: Option<u32>,
+        services: &[Activatable],
+        variables: &[(&str, String)],
+    ) -> Found<Self> {
         let dbus = install::program("dbus-daemon", "dbus")?;
         install::program("dbus-send", "dbus")?;
         // Unix sockets want a short path.
@@ -45,10 +63,20 @@ impl SessionBus {
             let file = folder.path().join(format!("services/{name}.service"));
             fs::write(file, text).expect("a service's file");
         }
-        let mut bus = start(&dbus, folder.path(), variables);
+        let mut bus = start(&dbus, folder.path(), owner, variables);
         let socket = folder.path().join("bus");
         bus.wait_until(|| socket.exists());
-        Ok(Self { bus, folder })
+        Ok(Self { bus, folder, owner })
+    }
+
+    /// Lets another user's processes reach it and write where it does.
+    pub fn let_others_in(&self, other: u32) {
+        give_away(self.folder.path(), other);
+    }
+
+    /// Returns the address of its abstract socket.
+    pub fn abstract_address(&self) -> String {
+        format!("unix:abstract={}/abstract", self.folder.path().display())
     }
 
     /// Returns the environment that leads a child process here, and to no other bus.
@@ -80,7 +108,10 @@ impl SessionBus {
 
     /// Prepares a message to somebody's object.
     pub fn send(&self, destination: &str, object: &str) -> Command {
-        let mut command = Command::new("dbus-send");
+        let mut command = match self.owner {
+            Some(owner) => process::as_user("dbus-send", owner),
+            None => Command::new("dbus-send"),
+        };
         command.envs(self.environment());
         command.args(["--session", "--print-reply", "--reply-timeout=5000"]);
         command.arg(format!("--dest={destination}")).arg(object);
@@ -103,13 +134,20 @@ fn environment(folder: &Path) -> Vec<(&'static str, OsString)> {
     ]
 }
 
-fn start(program: &Path, folder: &Path, variables: &[(&str, String)]) -> Process {
+fn start(
+    program: &Path,
+    folder: &Path,
+    owner: Option<u32>,
+    variables: &[(&str, String)],
+) -> Process {
     let config = format!(
         r#"<busconfig>
   <type>session</type>
   <listen>unix:path={folder}/bus</listen>
+  <listen>unix:abstract={folder}/abstract</listen>
   <servicedir>{folder}/services</servicedir>
   <policy context="default">
+    <allow user="*"/>
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
@@ -120,10 +158,23 @@ fn start(program: &Path, folder: &Path, variables: &[(&str, String)]) -> Process
     );
     let file = folder.join("bus.conf");
     fs::write(&file, config).expect("the bus's configuration");
-    let mut command = process::command(program);
+    let mut command = match owner {
+        Some(owner) => {
+            give_away(folder, owner);
+            process::as_user(program, owner)
+        }
+        None => process::command(program),
+    };
     command.arg("--nofork").arg("--nopidfile");
     command.arg(format!("--config-file={}", file.display()));
     command.envs(environment(folder));
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     Process::start("dbus-daemon", command, &folder.join("bus.log"))
+}
+
+/// Makes a folder another user's.
+pub fn give_away(folder: &Path, owner: u32) {
+    let mut command = Command::new("chown");
+    let done = command.args(["-R", &owner.to_string()]).arg(folder);
+    assert!(done.status().expect("chown").success());
 }
