@@ -20,6 +20,8 @@ mod parted;
 mod places;
 pub mod private_file;
 #[cfg(target_os = "linux")]
+mod seal;
+#[cfg(target_os = "linux")]
 mod secret_service;
 #[cfg(target_os = "linux")]
 mod session_bus;

@@ -5,6 +5,12 @@
 //! reaches it from its own keyrings. Under cron and in a container there is no session keyring to reach it from, so the
 //! persistent one is linked to this process's before anything is looked for; nothing is ever written that the next run
 //! cannot read.
+//!
+//! A process of this user may run in another container, where it meets the same keyring: entries are sealed ([`Seal`]),
+//! so they open only where they were made.
+
+use std::path::PathBuf;
+use std::rc::Rc;
 
 use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
 use sha2::{Digest, Sha256};
@@ -13,6 +19,7 @@ use crate::environment::Environment;
 use crate::secret::Secret;
 use crate::store::keyring::{Backend, SERVICE, Trouble};
 use crate::store::parted::Parted;
+use crate::store::seal::{self, Seal};
 
 /// What a key of the type `user` holds, in bytes.
 const LIMIT: usize = 32_767;
@@ -22,19 +29,21 @@ const MOST_KEYS: usize = 1 << 20;
 struct KernelKeys {
     ring: KeyRing,
     prefix: String,
+    /// Where the key of the seal rests.
+    file: PathBuf,
+    /// The seal, where it has been made; what is wrong with it stands in the way of its entries only.
+    seal: Result<Option<Rc<Seal>>, Trouble>,
 }
 
 /// Opens the user's keyring.
 pub(super) fn open(environment: &Environment) -> Result<Box<dyn Backend>, Trouble> {
+    let file = seal::file(environment).map_err(Trouble::Absent)?;
     let ring = match KeyRing::get_persistent(KeyRingIdentifier::Process) {
         Err(KeyError::OperationNotSupported) => users_own(),
         ring => ring,
     };
-    let keys = KernelKeys {
-        ring: ring.map_err(unusable)?,
-        prefix: prefix(environment),
-    };
-    Ok(Box::new(Parted::new(keys, LIMIT)))
+    let keys = KernelKeys::new(ring.map_err(unusable)?, prefix(environment), file);
+    Ok(Box::new(Parted::new(keys, LIMIT - seal::OVERHEAD)))
 }
 
 /// Gives the user keyring, for kernels built without persistent ones.
@@ -56,50 +65,100 @@ fn prefix(environment: &Environment) -> String {
 }
 
 impl KernelKeys {
-    fn description(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-}
-
-impl Backend for KernelKeys {
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
-        let found = self.ring.search(&self.description(name));
-        let bytes = found.and_then(|key| key.read_to_vec());
-        let bytes = some_or_none(bytes)?;
-        // What is not text is not ours; empty text is discarded as every other corrupt entry.
-        Ok(bytes.map(|bytes| Secret::new(String::from_utf8(bytes).unwrap_or_default())))
+    fn new(ring: KeyRing, prefix: String, file: PathBuf) -> Self {
+        let found = Seal::find(&file);
+        Self {
+            ring,
+            prefix,
+            file,
+            seal: found.map(|seal| seal.map(Rc::new)).map_err(Trouble::Absent),
+        }
     }
 
-    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
-        // Replaces what a key of this description holds, or leaves it as it was.
-        let written = self.ring.add_key(&self.description(name), secret.expose());
-        written.map(drop).map_err(failed)
+    /// Gives the seal, made now where there is none.
+    fn seal(&mut self) -> Result<Rc<Seal>, Trouble> {
+        if let Some(seal) = self.seal.clone()? {
+            return Ok(seal);
+        }
+        // Before there were seals, an entry was under its mere name, for every container of this user to read.
+        self.remove_where(|name| !is_sealed(name))?;
+        let seal = Rc::new(Seal::make(&self.file).map_err(Trouble::Absent)?);
+        self.seal = Ok(Some(Rc::clone(&seal)));
+        Ok(seal)
     }
 
-    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
-        let found = self.ring.search(&self.description(name));
-        let removed = found.and_then(|key| self.ring.unlink_key(key));
-        Ok(some_or_none(removed)?.is_some())
+    /// Names what is sealed with the key of this place: other places have entries of their own.
+    fn description(&self, seal: &Seal, name: &str) -> String {
+        format!("{}{}:{name}", self.prefix, seal.id())
     }
 
-    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+    /// Removes the entries of this home whose name below it is such a one; tells how many there were.
+    fn remove_where(&self, matches: impl Fn(&str) -> bool) -> Result<usize, Trouble> {
         let mut removed = 0;
         for link in self.ring.get_links(MOST_KEYS).map_err(failed)?.iter() {
             let Some(key) = link.as_key() else { continue };
-            let is_ours = |description: &str| description.starts_with(&self.prefix);
-            if key
-                .metadata()
-                .is_ok_and(|metadata| is_ours(metadata.get_description()))
-            {
+            let Ok(metadata) = key.metadata() else {
+                continue;
+            };
+            let name = metadata.get_description().strip_prefix(&self.prefix);
+            if name.is_some_and(&matches) {
                 self.ring.unlink_key(key).map_err(failed)?;
                 removed += 1;
             }
         }
         Ok(removed)
     }
+}
 
+/// Tells whether a name, below the prefix of a home, begins with a seal's.
+fn is_sealed(name: &str) -> bool {
+    let id = name.split_once(':').map_or("", |(id, _)| id);
+    id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+impl Backend for KernelKeys {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+        let Some(seal) = self.seal.clone()? else {
+            return Ok(None);
+        };
+        let description = self.description(&seal, name);
+        let found = self.ring.search(&description);
+        let sealed = some_or_none(found.and_then(|key| key.read_to_vec()))?;
+        // What does not open is not ours; empty text is discarded as every other corrupt entry.
+        let opened = |sealed: Vec<u8>| seal.open(&description, &sealed);
+        Ok(sealed.map(|sealed| opened(sealed).unwrap_or_else(|| Secret::new(""))))
+    }
+
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+        let seal = self.seal()?;
+        let description = self.description(&seal, name);
+        let sealed = seal.close(&description, secret).map_err(Trouble::Failed)?;
+        // Replaces what a key of this description holds, or leaves it as it was.
+        let mut written = self.ring.add_key(&description, &sealed);
+        if written == Err(KeyError::QuotaExceeded) {
+            // Others make room: containers that are gone, and a key that was lost, have left theirs.
+            self.remove_where(|name| !name.starts_with(seal.id()))?;
+            written = self.ring.add_key(&description, &sealed);
+        }
+        written.map(drop).map_err(failed)
+    }
+
+    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+        let Some(seal) = self.seal.clone()? else {
+            return Ok(false);
+        };
+        let found = self.ring.search(&self.description(&seal, name));
+        let removed = found.and_then(|key| self.ring.unlink_key(key));
+        Ok(some_or_none(removed)?.is_some())
+    }
+
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+        self.remove_where(|_| true)
+    }
+
+    /// The kernel may refuse, or the seal: it is made now.
     fn check(&mut self, _name: &str) -> Result<(), Trouble> {
-        Ok(())
+        self.seal().map(drop)
     }
 }
 
@@ -144,21 +203,86 @@ fn words(error: KeyError) -> String {
 mod tests {
     use super::*;
 
-    /// The user keyring, which kernels without persistent ones have too; its keys are ours by their names.
-    #[test]
-    fn a_key_in_either_keyring_comes_back() {
+    /// A ring that everything of this test may be put into; `None` where nothing may be used at all.
+    fn rings() -> impl Iterator<Item = KeyRing> {
         let rings = [
             users_own(),
             KeyRing::get_persistent(KeyRingIdentifier::Process),
         ];
-        for (number, ring) in rings.into_iter().enumerate() {
-            let Ok(ring) = ring else {
-                // Where nothing may be used at all, nothing is promised.
-                continue;
+        rings.into_iter().flatten()
+    }
+
+    fn prefix_of(test: &str, number: usize) -> String {
+        format!("{SERVICE}-test-{test}-{}-{number}:", std::process::id())
+    }
+
+    #[test]
+    fn names_of_sealed_entries_are_told_from_older_ones() {
+        assert!(is_sealed("0123456789abcdef:https://h method=dex"));
+        for name in [
+            "https://h method=dex",
+            "password https://h user=u",
+            "grant 0123456789abcdef:x",
+        ] {
+            assert!(!is_sealed(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_entry_opens_only_where_it_was_made() {
+        for (number, ring) in rings().enumerate() {
+            let homes = [(); 2].map(|()| tempfile::tempdir().unwrap());
+            let at = |home: usize| {
+                let file = homes[home].path().join("state/keyutils.key");
+                KernelKeys::new(ring, prefix_of("homes", number), file)
             };
-            let prefix = format!("{SERVICE}-test-{}-{number}:", std::process::id());
-            let keys = KernelKeys { ring, prefix };
-            let mut keys = Parted::new(keys, LIMIT);
+            let secret = |text: &str| Secret::new(text);
+            at(0).write("k", &secret("first")).unwrap();
+            assert_eq!(at(1).read("k"), Ok(None));
+            at(1).write("k", &secret("second")).unwrap();
+            assert_eq!(at(0).read("k"), Ok(Some(secret("first"))));
+            assert_eq!(at(1).delete("k"), Ok(true));
+            assert_eq!(at(0).read("k"), Ok(Some(secret("first"))));
+
+            // Under the name of the other's.
+            let mut one = at(0);
+            let seal = one.seal().unwrap();
+            ring.add_key(&one.description(&seal, "k"), "{\"version\":1}")
+                .unwrap();
+            assert_eq!(one.read("k"), Ok(Some(secret(""))), "it is discarded");
+
+            // Without the key it is a miss, and so it is with the next one.
+            std::fs::remove_file(&one.file).unwrap();
+            assert_eq!(at(0).read("k"), Ok(None));
+            at(0).write("k", &secret("third")).unwrap();
+            assert_eq!(at(0).read("k"), Ok(Some(secret("third"))));
+            assert!(at(1).delete_all(&[]).unwrap() >= 2);
+            assert_eq!(at(0).read("k"), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_an_older_version_left_unsealed_goes_with_the_first_seal() {
+        for (number, ring) in rings().enumerate() {
+            let home = tempfile::tempdir().unwrap();
+            let prefix = prefix_of("older", number);
+            let older = format!("{prefix}https://h method=dex");
+            ring.add_key(&older, "{\"version\":1}").unwrap();
+            let mut keys = KernelKeys::new(ring, prefix, home.path().join("state/key"));
+            assert_eq!(keys.read("https://h method=dex"), Ok(None));
+            assert_eq!(keys.check("x"), Ok(()));
+            assert_eq!(ring.search(&older), Err(KeyError::KeyDoesNotExist));
+        }
+    }
+
+    /// The user keyring, which kernels without persistent ones have too; its keys are ours by their names.
+    #[test]
+    fn a_key_in_either_keyring_comes_back() {
+        for (number, ring) in rings().enumerate() {
+            let home = tempfile::tempdir().unwrap();
+            let file = home.path().join("state/key");
+            let keys = KernelKeys::new(ring, prefix_of("rings", number), file);
+            let mut keys = Parted::new(keys, LIMIT - seal::OVERHEAD);
             assert_eq!(keys.read("k"), Ok(None));
             assert_eq!(keys.delete("k"), Ok(false));
             for text in ["first", "second", "x"] {

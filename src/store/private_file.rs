@@ -80,15 +80,52 @@ fn half_written_prefix(path: &Path) -> OsString {
     prefix
 }
 
+/// Writes a file that must last, in a folder that it makes where needed, unless there is one already.
+pub fn create_closed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    private_folder(folder_of(path))?;
+    let beside = write_beside(path, bytes, &Builder::new())?;
+    beside.as_file().sync_all()?;
+    match beside.persist_noclobber(path) {
+        Err(refused) if refused.error.kind() != ErrorKind::AlreadyExists => Err(refused.error),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a file; `None` where there is none.
 pub fn read_private(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let file = open_to_read(path)?;
+    file.map(|file| read_all(file, path)).transpose()
+}
+
+/// Reads a file that nobody else may read, and what the system knows of it; `None` where there is none.
+#[cfg(unix)]
+pub fn read_closed(path: &Path) -> io::Result<Option<(Zeroizing<Vec<u8>>, Metadata)>> {
+    let Some(file) = open_to_read(path)? else {
+        return Ok(None);
+    };
+    let metadata = file.metadata()?;
+    let mode = std::os::unix::fs::MetadataExt::mode(&metadata) & 0o777;
+    if mode & 0o077 != 0 {
+        let words = format!(
+            "is open to others (mode {mode:04o}); `chmod go= {}` closes it",
+            path.display()
+        );
+        return Err(refusal(path, &words));
+    }
+    Ok(Some((read_all(file, path)?, metadata)))
+}
+
+fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     let opened =
         check_folder(folder_of(path)).and_then(|()| open(path, OpenOptions::new().read(true)));
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    match opened {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_all(file: File, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     // Room for all of it from the start, as growing would leave copies behind that nobody wipes.
     let length = file.metadata()?.len().min(LARGEST);
     let mut bytes = Zeroizing::new(Vec::with_capacity(
@@ -98,7 +135,7 @@ pub fn read_private(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     if bytes.len() as u64 > LARGEST {
         return Err(refusal(path, "is larger than 1 MiB"));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// Opens a file for reading and writing in a folder that exists, making it empty where it is missing.

@@ -63,7 +63,9 @@ impl Store<'_> {
             StoreChoice::Keyring => self.whereabouts_in_keyring(key),
             StoreChoice::Runtime => self.whereabouts_in(Folder::in_memory, Place::Runtime, key),
             StoreChoice::Keyutils => {
-                let usable = self.kernel().map(drop);
+                let usable = self
+                    .kernel()
+                    .and_then(|mut kernel| kernel.check(key.text()));
                 let usable = usable.map_err(|trouble| trouble.to_string());
                 whereabouts(Place::Kernel, self.in_kernel(key), usable)
             }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use crate::namespace::{Namespace, Wrapped, give_away};
 use crate::peers::keyring::{Keyring, State};
@@ -33,7 +34,10 @@ fn home_is_read_only() {
             .assert_kept("runtime folder");
     }
     user.look(&mut environment, "keyutils")
-        .assert_kept("kernel's keyring");
+        .assert_not_kept()
+        .says("the key that seals entries cannot be kept")
+        .says("Read-only file system")
+        .status_says("the key that seals entries cannot be kept");
 }
 
 #[test]
@@ -89,6 +93,52 @@ fn home_is_not_set() {
         .assert_not_kept()
         .says("neither XDG_STATE_HOME nor HOME is set")
         .status_says("neither XDG_STATE_HOME nor HOME is set");
+    user.look(&mut environment, "keyutils")
+        .assert_not_kept()
+        .says("neither XDG_STATE_HOME nor HOME is set")
+        .status_says("neither XDG_STATE_HOME nor HOME is set");
+}
+
+/// Containers of one user whose homes have the same path: what one has stored opens in no other.
+#[test]
+fn two_containers_with_one_home_path() {
+    let mut environment = Environment::new("two containers, one home path");
+    let namespace = needs!(Namespace::start("", &[]));
+    let mut user = User::new();
+    let home = user.home.home();
+    let own = [(); 2].map(|()| tempfile::tempdir().expect("a container's home"));
+    let [first, second] = own
+        .each_ref()
+        .map(|own| namespace.container(&home, own.path()));
+    let (first, second) = (needs!(first), needs!(second));
+    user.home.run_with(&first);
+    user.look(&mut environment, "keyutils")
+        .assert_kept("kernel's keyring");
+    let stored = user.get("keyutils", &[]).assert_success().stdout;
+    let password = user.home.variable("KFP_CREDENTIAL_PASSWORD");
+
+    user.home.env_remove("KFP_CREDENTIAL_PASSWORD");
+    user.home.run_with(&second);
+    let nothing = |user: &User| {
+        user.get("keyutils", &[])
+            .assert_error(4, "password-required");
+        assert_eq!(user.status("keyutils")["state"], "not logged in");
+    };
+    nothing(&user);
+    // Nor with a copy of the other's home.
+    let mut copy = Command::new("cp");
+    let copied = copy.arg("-a").arg(own[0].path().join(".local"));
+    assert!(copied.arg(own[1].path()).status().expect("cp").success());
+    nothing(&user);
+    // Each has its own, and takes nothing from the other.
+    user.home
+        .env("KFP_CREDENTIAL_PASSWORD", &password.expect("a password"));
+    user.look(&mut environment, "keyutils")
+        .assert_kept("kernel's keyring");
+    user.home.run_with(&first);
+    assert_eq!(user.get("keyutils", &[]).assert_success().stdout, stored);
+    assert_eq!(user.door.logins(), 2);
+    user.forget("keyutils");
 }
 
 /// A rootless one: root of a user namespace, without a session of any kind.
@@ -156,8 +206,7 @@ fn two_users_on_one_host() {
     for store in places {
         let visit = stranger.look(&mut environment, store);
         match *store {
-            "keyutils" => visit.assert_kept("kernel's keyring"), // their own
-            "file" | "runtime" => visit.assert_not_kept().says("belongs to uid 0"),
+            "keyutils" | "file" | "runtime" => visit.assert_not_kept().says("belongs to uid 0"),
             _ => visit.assert_not_kept().says("there is no keyring"),
         };
     }

@@ -64,6 +64,25 @@ impl Namespace {
         script(self.folder.path(), &format!("exec {line} {BINARY} \"$@\""))
     }
 
+    /// Makes a program that is ours, run in a container of its own inside: a folder of its own lies at this path.
+    pub fn container(&self, path: &Path, own: &Path) -> Found<PathBuf> {
+        let unshare = install::program("unshare", "util-linux")?;
+        let command = self.enter();
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        let line = format!(
+            r#"exec {} {} {} -m sh -euc 'mount --bind "$1" "$2"; shift 2; exec "$@"' sh {} {} {BINARY} "$@""#,
+            self.nsenter.display(),
+            words.join(" "),
+            unshare.display(),
+            own.display(),
+            path.display()
+        );
+        Ok(script(own, &line))
+    }
+
     fn enter(&self) -> Command {
         let mut command = Command::new(&self.nsenter);
         command.arg(format!("--target={}", self.holder.id()));

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 27] = [
+const ENVIRONMENTS: [&str; 28] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -30,6 +30,7 @@ const ENVIRONMENTS: [&str; 27] = [
     "disk is full",
     "HOME is not set",
     "root in a container",
+    "two containers, one home path",
     "container that forbids keys",
     "two users on one host",
     "kernel: no session keyring",
