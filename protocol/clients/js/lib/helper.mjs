@@ -1,5 +1,6 @@
 /** Keeps a credential until it ends, and renews it once when the endpoint refuses it; never in a loop. */
 import { performance } from "node:perf_hooks";
+import { isDeepStrictEqual } from "node:util";
 import { Credential } from "./credential.mjs";
 import { address, exchange } from "./exchange.mjs";
 import { ExecConfig } from "./exec_config.mjs";
@@ -13,13 +14,14 @@ export class Helper {
   #retryPause;
   /** @type {Credential | undefined} */
   #cached;
-  /** The run under way, which everybody waits for. @type {Promise<Credential> | undefined} */
+  /** The run under way, which everybody waits for. @type {{ refresh: boolean, end: Promise<Credential> } | undefined} */
   #flight;
   /**
-   * What came from `--refresh` just now, and was accepted by no reply yet.
-   * @type {{ credential: Credential, until: number } | undefined}
+   * What came from `--refresh` last, and until when a refusal of it means that renewing was of no use: one that a reply
+   * has accepted may be refused later.
+   * @type {{ credential: Credential, isProven: boolean, until: number } | undefined}
    */
-  #unproven;
+  #renewed;
   /** Until when there is no renewal, as the last one was of no use. */
   #pausedUntil = -Infinity;
   /** How the last renewal failed, if it did. @type {HelperError | undefined} */
@@ -41,7 +43,7 @@ export class Helper {
 
   /** Gives the credential at hand, or runs the helper for one. */
   async credential() {
-    return this.#usable() ?? this.#once(false);
+    return this.#usable() ?? this.#once(false).end;
   }
 
   /**
@@ -69,9 +71,13 @@ export class Helper {
       place = address(credential, String(url));
       reply = await exchange(credential, place, sent);
       refusal = refusalOf(reply, place);
-      if (refusal !== undefined) throw this.#pause(rejection(credential, refusal));
+      if (refusal !== undefined) {
+        const error = rejection(credential, refusal);
+        // Else it is what a run without `--refresh` has found meanwhile, and renewing was not tried yet.
+        throw this.#isRenewed(credential) ? this.#pause(error) : error;
+      }
     }
-    if (this.#unproven?.credential === credential) this.#unproven = undefined;
+    if (this.#renewed && this.#isRenewed(credential)) this.#renewed.isProven = true;
     return reply;
   }
 
@@ -81,22 +87,36 @@ export class Helper {
 
   /** @param {Credential} rejected @param {string} refusal what came back */
   async #renew(rejected, refusal) {
-    const cached = this.#usable();
-    if (cached !== undefined && cached !== rejected) return cached;
-    if (this.#flight !== undefined) return this.#flight;
-    const now = performance.now();
-    if (now < this.#pausedUntil) throw this.#failure ?? rejection(rejected, refusal);
-    const isFresh = this.#unproven?.credential === rejected && now < this.#unproven.until;
-    if (isFresh) throw this.#pause(rejection(rejected, refusal));
-    return this.#once(true);
+    for (;;) {
+      const cached = this.#usable();
+      if (cached !== undefined && !isSame(cached, rejected)) return cached;
+      if (this.#flight === undefined) {
+        const now = performance.now();
+        if (now < this.#pausedUntil) throw this.#failure ?? rejection(rejected, refusal);
+        const renewed = this.#renewed;
+        const isNew = renewed !== undefined && !renewed.isProven && now < renewed.until;
+        if (isNew && isSame(renewed.credential, rejected)) throw this.#pause(rejection(rejected, refusal));
+      }
+      const { refresh, end } = this.#once(true);
+      const renewed = await end;
+      // A run that was under way without `--refresh` may have found the refused one again.
+      if (refresh || !isSame(renewed, rejected)) return renewed;
+    }
   }
 
   /** Runs the helper, once for all who ask meanwhile. @param {boolean} refresh */
   #once(refresh) {
-    this.#flight ??= this.#run(refresh).finally(() => {
-      this.#flight = undefined;
-    });
+    const end = () =>
+      this.#run(refresh).finally(() => {
+        this.#flight = undefined;
+      });
+    this.#flight ??= { refresh, end: end() };
     return this.#flight;
+  }
+
+  /** Tells whether this is what `--refresh` answered last. @param {Credential} credential */
+  #isRenewed(credential) {
+    return this.#renewed !== undefined && isSame(this.#renewed.credential, credential);
   }
 
   /** @param {boolean} refresh */
@@ -106,7 +126,7 @@ export class Helper {
       const stdout = await run(this.#exec, [...context, ...(refresh ? ["--refresh"] : [])], this.#timeout);
       const credential = Credential.parse(stdout);
       this.#cached = credential;
-      this.#unproven = refresh ? { credential, until: performance.now() + this.#retryPause } : undefined;
+      if (refresh) this.#renewed = { credential, isProven: false, until: performance.now() + this.#retryPause };
       return credential;
     } catch (error) {
       if (refresh) this.#pause(/** @type {HelperError} */ (error), true);
@@ -119,7 +139,6 @@ export class Helper {
     if (performance.now() >= this.#pausedUntil) {
       this.#pausedUntil = performance.now() + this.#retryPause;
       this.#failure = isFailure ? error : undefined;
-      this.#unproven = undefined;
     }
     return error;
   }
@@ -152,6 +171,11 @@ function destination(location, place) {
   } catch {
     return "";
   }
+}
+
+/** Tells whether a server sees no difference. @param {Credential} one @param {Credential} other */
+function isSame(one, other) {
+  return isDeepStrictEqual(one.headers, other.headers);
 }
 
 /** @param {Credential} credential @param {string} refusal */

@@ -39,9 +39,11 @@ class Helper:
         self._lock = threading.Lock()
         self._cached: Optional[Credential] = None
         self._flight: Optional[Future[Credential]] = None
-        # A credential that was just renewed, and that no server has accepted yet.
-        self._unproven: Optional[Credential] = None
-        self._unproven_until = 0.0
+        # What --refresh answered last, whether a server has accepted it, and until when a refusal of it
+        # means that renewing was of no use.
+        self._renewed: Optional[Credential] = None
+        self._renewed_is_proven = False
+        self._renewed_until = 0.0
         self._paused_until = 0.0
         self._paused_by: Optional[HelperError] = None
         Helper._all.add(self)
@@ -77,8 +79,8 @@ class Helper:
     def accepted(self, credential: Credential) -> None:
         """Tells that the endpoint took this credential: when its end comes, it may be renewed."""
         with self._lock:
-            if self._unproven is not None and self._unproven.headers == credential.headers:
-                self._unproven = None
+            if self._is_renewed(credential):
+                self._renewed_is_proven = True
 
     def call(self, attempt: Callable[[Credential], Tuple[Answer, Optional[str]]]) -> Answer:
         """Makes a request, and once more with a renewed credential if the first was rejected.
@@ -92,7 +94,9 @@ class Helper:
             answer, came_back = attempt(credential)
             if came_back is not None:
                 with self._lock:
-                    self._pause(None)
+                    # Else a run without --refresh has found it meanwhile, and renewing was not tried yet.
+                    if self._is_renewed(credential):
+                        self._pause(None)
                 raise self._rejection(credential, came_back)
         self.accepted(credential)
         return answer
@@ -111,7 +115,7 @@ class Helper:
     def forget(self) -> None:
         """Forgets the credential and the pause: the next request runs the helper."""
         with self._lock:
-            self._cached = self._unproven = None
+            self._cached = self._renewed = None
             self._paused_until = 0.0
 
     @classmethod
@@ -145,8 +149,8 @@ class Helper:
             self._flight = None
             self._cached = credential
             if refresh:
-                self._unproven = credential
-                self._unproven_until = time.monotonic() + self._retry_pause
+                self._renewed, self._renewed_is_proven = credential, False
+                self._renewed_until = time.monotonic() + self._retry_pause
         flight.set_result(credential)
         return credential
 
@@ -156,9 +160,13 @@ class Helper:
             args.append("--refresh")
         return Credential.parse(process.run(self.exec_config, args, self._timeout))
 
+    def _is_renewed(self, credential: Credential) -> bool:
+        return self._renewed is not None and self._renewed.headers == credential.headers
+
     def _is_unproven(self, credential: Credential) -> bool:
-        unproven = self._unproven is not None and self._unproven.headers == credential.headers
-        return unproven and time.monotonic() < self._unproven_until
+        return (
+            self._is_renewed(credential) and not self._renewed_is_proven and time.monotonic() < self._renewed_until
+        )
 
     def _pause(self, error: Optional[HelperError]) -> None:
         self._paused_until = time.monotonic() + self._retry_pause

@@ -31,10 +31,13 @@ public final class Helper {
 
     private Credential cached;
     /** Is the run under way, which everybody waits for. */
-    private CompletableFuture<Credential> flight;
-    /** Is what came from {@code --refresh} just now, and was accepted by no reply yet. */
-    private Credential unproven;
-    private long unprovenUntil;
+    private Flight flight;
+    /** Is what came from {@code --refresh} last. */
+    private Credential renewed;
+    /** Is whether a reply has accepted it: it may be refused later. */
+    private boolean renewedIsProven;
+    /** Is until when a refusal of it means that renewing was of no use. */
+    private long renewedUntil;
     /** Is until when there is no renewal, as the last one was of no use; null where there is no such time. */
     private Long pausedUntil;
     /** Is how the last renewal failed, if it did. */
@@ -68,7 +71,7 @@ public final class Helper {
             if (hasUsable()) {
                 return cached;
             }
-            run = once(false);
+            run = once(false).end();
         }
         return result(run);
     }
@@ -102,7 +105,7 @@ public final class Helper {
             reply = client(credential).send(signed(request, credential), accepted);
             refusal = refusal(reply.statusCode(), reply.headers(), request.uri());
             if (refusal.isPresent()) {
-                throw pause(rejection(credential, refusal.get()), false);
+                throw inVain(credential, rejection(credential, refusal.get()));
             }
         }
         accepted(credential);
@@ -112,29 +115,39 @@ public final class Helper {
     // ---------------------------------------------------------------- the credential
 
     private Credential renew(Credential rejected, String refusal) throws HelperException, InterruptedException {
-        CompletableFuture<Credential> run;
-        synchronized (this) {
-            if (hasUsable() && cached != rejected) {
-                return cached;
+        while (true) {
+            Flight run;
+            synchronized (this) {
+                if (hasUsable() && !isSame(cached, rejected)) {
+                    return cached;
+                }
+                if (flight == null && isPaused()) {
+                    throw failure != null ? failure : rejection(rejected, refusal);
+                }
+                boolean isNew = isRenewed(rejected) && !renewedIsProven && System.nanoTime() - renewedUntil < 0;
+                if (flight == null && isNew) {
+                    throw pause(rejection(rejected, refusal), false);
+                }
+                run = once(true);
             }
-            if (flight == null && isPaused()) {
-                throw failure != null ? failure : rejection(rejected, refusal);
+            Credential found = result(run.end());
+            // A run that was under way without --refresh may have found the refused one again.
+            if (run.refresh() || !isSame(found, rejected)) {
+                return found;
             }
-            if (flight == null && unproven == rejected && System.nanoTime() - unprovenUntil < 0) {
-                throw pause(rejection(rejected, refusal), false);
-            }
-            run = once(true);
         }
-        return result(run);
     }
 
+    /** Is a run of the helper, with or without {@code --refresh}. */
+    private record Flight(boolean refresh, CompletableFuture<Credential> end) {}
+
     /** Runs the helper, once for all who ask meanwhile, and in a thread that none of them can interrupt. */
-    private synchronized CompletableFuture<Credential> once(boolean refresh) {
+    private synchronized Flight once(boolean refresh) {
         if (flight == null) {
             Thread thread = new Thread(() -> run(refresh), "kfp-credential-helper");
             thread.setDaemon(true);
             thread.start();
-            flight = new CompletableFuture<>(); // The thread needs this lock before it looks for it.
+            flight = new Flight(refresh, new CompletableFuture<>()); // The thread needs this lock before it looks for it.
         }
         return flight;
     }
@@ -159,9 +172,12 @@ public final class Helper {
 
     private synchronized void land(Credential credential, boolean refresh) {
         cached = credential;
-        unproven = refresh ? credential : null;
-        unprovenUntil = System.nanoTime() + retryPause.toNanos();
-        flight.complete(credential);
+        if (refresh) {
+            renewed = credential;
+            renewedIsProven = false;
+            renewedUntil = System.nanoTime() + retryPause.toNanos();
+        }
+        flight.end().complete(credential);
         flight = null;
     }
 
@@ -169,7 +185,7 @@ public final class Helper {
         if (refresh) {
             pause(error, true);
         }
-        flight.completeExceptionally(error);
+        flight.end().completeExceptionally(error);
         flight = null;
     }
 
@@ -186,9 +202,7 @@ public final class Helper {
     }
 
     private synchronized void accepted(Credential credential) {
-        if (unproven == credential) {
-            unproven = null;
-        }
+        renewedIsProven = renewedIsProven || isRenewed(credential);
     }
 
     private synchronized boolean isPaused() {
@@ -200,9 +214,22 @@ public final class Helper {
         if (!isPaused()) {
             pausedUntil = System.nanoTime() + retryPause.toNanos();
             failure = isFailure ? error : null;
-            unproven = null;
         }
         return error;
+    }
+
+    /** Begins a pause where the credential was renewed; a run without {@code --refresh} may have found it meanwhile. */
+    private synchronized HelperException inVain(Credential credential, HelperException error) {
+        return isRenewed(credential) ? pause(error, false) : error;
+    }
+
+    private synchronized boolean isRenewed(Credential credential) {
+        return renewed != null && isSame(renewed, credential);
+    }
+
+    /** Tells whether a server sees no difference. */
+    private static boolean isSame(Credential one, Credential other) {
+        return one.headers().equals(other.headers());
     }
 
     // ---------------------------------------------------------------- the request
