@@ -30,6 +30,7 @@ type Helper struct {
 // kept is the credential at hand.
 type kept struct {
 	*Credential
+	since    time.Time
 	renewed  bool // It comes from a run with --refresh.
 	accepted bool // The endpoint has taken it.
 }
@@ -93,23 +94,29 @@ func (h *Helper) atHand() *Credential {
 	return h.kept.Credential
 }
 
-// pausing says why there is no renewal now. A renewed credential that is refused before it was ever accepted begins
-// a pause.
+// pausing says why there is no renewal now. A credential that was just renewed, and is refused before it was ever
+// accepted, begins a pause.
 func (h *Helper) pausing(rejected *Credential) error {
-	if h.pause == nil && h.kept.renewed && !h.kept.accepted && same(h.kept.Credential, rejected) {
-		h.beginPause(failure(CredentialRejected, "%s refused a credential that was just renewed", rejected.Endpoint))
-	} else if h.pause == nil || !time.Now().Before(h.pause.until) {
+	if h.pause != nil && time.Now().Before(h.pause.until) {
+		return h.pause.err
+	}
+	isNew := h.kept.renewed && time.Since(h.kept.since) < h.retryPause()
+	if !isNew || h.kept.accepted || !same(h.kept.Credential, rejected) {
 		return nil
 	}
+	h.beginPause(failure(CredentialRejected, "%s refused a credential that was just renewed", rejected.Endpoint))
 	return h.pause.err
 }
 
 func (h *Helper) beginPause(err error) {
-	length := h.RetryPause
-	if length == 0 {
-		length = time.Minute
+	h.pause = &pause{until: time.Now().Add(h.retryPause()), err: err}
+}
+
+func (h *Helper) retryPause() time.Duration {
+	if h.RetryPause == 0 {
+		return time.Minute
 	}
-	h.pause = &pause{until: time.Now().Add(length), err: err}
+	return h.RetryPause
 }
 
 // runOf gives the run that is under way, or begins one. It belongs to no caller's context, as others wait for it too.
@@ -123,7 +130,7 @@ func (h *Helper) runOf(refresh bool) *run {
 			defer h.mu.Unlock()
 			h.running = nil
 			if current.err == nil {
-				h.kept = kept{Credential: current.credential, renewed: refresh}
+				h.kept = kept{Credential: current.credential, since: time.Now(), renewed: refresh}
 			}
 			if refresh && current.err == nil {
 				h.pause = nil

@@ -31,6 +31,7 @@ struct State {
 #[derive(Debug)]
 struct Kept {
     credential: Arc<Credential>,
+    since: Instant,
     /// It comes from a run with `--refresh`.
     renewed: bool,
     /// The endpoint has taken it.
@@ -151,6 +152,7 @@ impl Helper {
                     Ok(credential) => {
                         state.kept = Some(Kept {
                             credential: Arc::clone(credential),
+                            since: Instant::now(),
                             renewed: run.refresh,
                             accepted: false,
                         });
@@ -205,22 +207,26 @@ impl State {
         Arc::clone(self.running.get_or_insert_with(new))
     }
 
-    /// Says why there is no renewal now. A renewed credential that is refused before it was ever accepted begins a
-    /// pause.
+    /// Says why there is no renewal now. A credential that was just renewed, and is refused before it was ever
+    /// accepted, begins a pause.
     fn check_pause(&mut self, rejected: &Credential, length: Duration) -> Result<(), HelperError> {
-        let was_in_vain =
-            |kept: &Kept| kept.renewed && !kept.accepted && same(&kept.credential, rejected);
-        if self.pause.is_none() && self.kept.as_ref().is_some_and(was_in_vain) {
-            let what = format!(
-                "{} refused a credential that was just renewed",
-                rejected.endpoint
-            );
-            self.begin_pause(HelperError::new(CREDENTIAL_REJECTED, what), length);
+        if let Some(pause) = &self.pause
+            && Instant::now() < pause.until
+        {
+            return Err(pause.error.clone());
         }
-        match &self.pause {
-            Some(pause) if Instant::now() < pause.until => Err(pause.error.clone()),
-            _ => Ok(()),
+        let was_in_vain = |kept: &Kept| {
+            let is_new = kept.renewed && kept.since.elapsed() < length;
+            is_new && !kept.accepted && same(&kept.credential, rejected)
+        };
+        if !self.kept.as_ref().is_some_and(was_in_vain) {
+            return Ok(());
         }
+        let endpoint = &rejected.endpoint;
+        let what = format!("{endpoint} refused a credential that was just renewed");
+        let error = HelperError::new(CREDENTIAL_REJECTED, what);
+        self.begin_pause(error.clone(), length);
+        Err(error)
     }
 
     fn begin_pause(&mut self, error: HelperError, length: Duration) {
