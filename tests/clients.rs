@@ -17,6 +17,8 @@ mod driver;
 mod exec;
 #[path = "clients/guide.rs"]
 mod guide;
+#[path = "clients/own.rs"]
+mod own;
 #[path = "clients/real.rs"]
 mod real;
 #[path = "clients/scene.rs"]

@@ -235,7 +235,11 @@ impl Script {
         let reply = headers.fold(Response::new(rule.reply.status), |reply, (name, value)| {
             reply.header(name, &words.in_text(value))
         });
-        reply.body(words.in_text(&rule.reply.body))
+        let reply = reply.body(words.in_text(&rule.reply.body));
+        match rule.reply.endless.map(Duration::from_secs_f64) {
+            Some(pause) => reply.endless(pause),
+            None => reply,
+        }
     }
 
     fn rule_for(&self, request: &Request, words: &Words) -> Option<&Rule> {

@@ -204,6 +204,8 @@ pub(crate) struct Reply {
     pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) body: String,
+    /// The body is sent over and over, with so many seconds between.
+    pub(crate) endless: Option<f64>,
 }
 
 /// Is the input of a conformance driver.
@@ -218,6 +220,8 @@ pub(crate) struct Asked {
     pub(crate) timeout_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_pause_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_timeout_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parallel: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -89,8 +89,7 @@ func (h *Helper) attempt(request *http.Request, body []byte, credential *Credent
 		return nil, "", err
 	}
 	if came := rejection(reply); came != "" {
-		io.CopyN(io.Discard, reply.Body, 64<<10) // So that the connection can serve the next request.
-		reply.Body.Close()
+		reply.Body.Close() // Unread: it may be of any length, or never end.
 		return nil, came, nil
 	}
 	if reply.StatusCode < 500 {

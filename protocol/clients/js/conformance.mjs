@@ -25,12 +25,13 @@ function read(text) {
 }
 
 /** @param {any} input */
-async function send({ exec, requests, parallel = 1, pauseSeconds = 0, ...options }) {
+async function send({ exec, requests, parallel = 1, pauseSeconds = 0, requestTimeoutSeconds, ...options }) {
   /** @type {Helper | undefined} */
   let helper;
   const one = async (/** @type {any} */ { url, method, headers, body }) => {
     helper ??= new Helper({ exec: exec && new ExecConfig(exec), ...options });
-    const reply = await helper.send(url, { method, headers, body });
+    const signal = requestTimeoutSeconds && AbortSignal.timeout(requestTimeoutSeconds * 1000);
+    const reply = await helper.send(url, { method, headers, body, signal });
     return { status: reply.status, contentType: reply.headers.get("content-type"), body: await reply.text() };
   };
   const all = async () => {

@@ -84,8 +84,8 @@ export class Helper {
    * Follows no redirect.
    *
    * @param url a path below the endpoint, or a URL at its origin
-   * @param init `method`, `headers`, `body` and `signal`
-   * @returns any reply but one that refuses the credential
+   * @param init `method`, `headers`, `body` and `signal`, which ends the wait for the helper and for the body too
+   * @returns any reply but one that refuses the credential; its body comes as the program reads it
    */
   send(url: string | URL, init?: RequestInit): Promise<Response>;
 }

@@ -66,9 +66,9 @@ def requested(task: Dict[str, Any]) -> List[Result]:
 
     def work(mine: List[Result]) -> None:
         for request in requests:
-            if mine and count == 1:
+            if mine:
                 time.sleep(task.get("pauseSeconds", 0))
-            mine.append(sent(helper, request))
+            mine.append(sent(helper, request, task.get("requestTimeoutSeconds", 60)))
 
     threads = [threading.Thread(target=work, args=(mine,)) for mine in results]
     for thread in threads:
@@ -78,9 +78,9 @@ def requested(task: Dict[str, Any]) -> List[Result]:
     return [result for mine in results for result in mine]
 
 
-def sent(helper: Helper, request: Dict[str, Any]) -> Result:
+def sent(helper: Helper, request: Dict[str, Any], timeout: float) -> Result:
     try:
-        reply = helper.send(request["method"], request["url"], request.get("headers"), request.get("body"))
+        reply = helper.send(request["method"], request["url"], request.get("headers"), request.get("body"), timeout)
     except HelperError as error:
         return failed(error)
     except OSError as error:

@@ -17,15 +17,16 @@ import (
 )
 
 type task struct {
-	Exec              json.RawMessage
-	Context           string
-	TimeoutSeconds    float64
-	RetryPauseSeconds float64
-	Requests          []request
-	Parallel          int
-	PauseSeconds      float64
-	Documents         []string
-	Find              bool
+	Exec                  json.RawMessage
+	Context               string
+	TimeoutSeconds        float64
+	RetryPauseSeconds     float64
+	RequestTimeoutSeconds float64
+	Requests              []request
+	Parallel              int
+	PauseSeconds          float64
+	Documents             []string
+	Find                  bool
 }
 
 type request struct {
@@ -102,7 +103,7 @@ func (t *task) send() []result {
 					results[i*len(t.Requests)+j] = failed(err)
 					continue
 				}
-				results[i*len(t.Requests)+j] = request.sendWith(helper)
+				results[i*len(t.Requests)+j] = request.sendWith(helper, seconds(t.RequestTimeoutSeconds))
 			}
 		}()
 	}
@@ -127,7 +128,7 @@ func (t *task) helper() (*kfpcredential.Helper, error) {
 	return helper, err
 }
 
-func (r request) sendWith(helper *kfpcredential.Helper) result {
+func (r request) sendWith(helper *kfpcredential.Helper, timeout time.Duration) result {
 	request, err := http.NewRequest(r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {
 		return failed(err)
@@ -135,7 +136,9 @@ func (r request) sendWith(helper *kfpcredential.Helper) result {
 	for name, value := range r.Headers {
 		request.Header.Set(name, value)
 	}
-	reply, err := helper.Client().Do(request)
+	client := helper.Client()
+	client.Timeout = timeout
+	reply, err := client.Do(request)
 	if err != nil {
 		return failed(err)
 	}

@@ -35,11 +35,11 @@ export function address({ endpoint }, url) {
 }
 
 /**
- * Makes the request, and follows no redirect.
+ * Makes the request, and follows no redirect. The body of the reply is still to be read, or the reply to be destroyed.
  * @param {Credential} credential
  * @param {URL} url
  * @param {Sent} sent
- * @returns {Promise<Response>}
+ * @returns {Promise<http.IncomingMessage>}
  */
 export async function exchange(credential, url, sent) {
   const isSecure = url.protocol === "https:";
@@ -49,7 +49,8 @@ export async function exchange(credential, url, sent) {
   const options = { method: sent.method, headers, signal: sent.signal, agent: false, ...place(url), ...secure };
   if (proxy === undefined) return call(isSecure ? https : http, options, sent.body);
   if (isSecure) {
-    return call(https, { ...options, agent: undefined, createConnection: tunnel(proxy, url, secure) }, sent.body);
+    const createConnection = tunnel(proxy, url, secure, sent.signal);
+    return call(https, { ...options, agent: undefined, createConnection }, sent.body);
   }
   return call(proxy.protocol === "https:" ? https : http, { ...options, ...place(proxy), path: url.href }, sent.body);
 }
@@ -59,20 +60,12 @@ export async function exchange(credential, url, sent) {
  * @param {https.RequestOptions} options
  * @param {Buffer} body
  */
-async function call({ request }, options, body) {
-  /** @type {Buffer[]} */
-  const chunks = [];
-  /** @type {http.IncomingMessage} */
-  const reply = await new Promise((resolve, reject) => {
-    const call = request(options, (reply) => {
-      reply.on("data", (chunk) => chunks.push(chunk));
-      reply.on("error", reject);
-      reply.on("end", () => resolve(reply));
-    });
+function call({ request }, options, body) {
+  return new Promise((resolve, reject) => {
+    const call = request(options, resolve);
     call.on("error", reject);
     call.end(body.length > 0 ? body : undefined);
   });
-  return response(reply, Buffer.concat(chunks));
 }
 
 /** @param {URL} url */
@@ -94,13 +87,39 @@ function ofCredential({ headers }) {
   return Object.fromEntries([...lowered].map(([name, values]) => [name, values.length === 1 ? values[0] : values]));
 }
 
-/** @param {http.IncomingMessage} reply @param {Buffer} body */
-function response(reply, body) {
+/**
+ * Makes of a reply what `fetch` gives: its body comes as the program reads it.
+ * @param {http.IncomingMessage} reply
+ * @param {AbortSignal | undefined} signal
+ */
+export function response(reply, signal) {
   const headers = new Headers();
   for (let i = 0; i < reply.rawHeaders.length; i += 2) headers.append(reply.rawHeaders[i], reply.rawHeaders[i + 1]);
   const status = /** @type {number} */ (reply.statusCode);
   const mayHaveBody = ![204, 205, 304].includes(status);
-  return new Response(mayHaveBody ? new Uint8Array(body) : null, { status, statusText: reply.statusMessage, headers });
+  if (!mayHaveBody) reply.resume();
+  return new Response(mayHaveBody ? bodyOf(reply, signal) : null, { status, statusText: reply.statusMessage, headers });
+}
+
+/** @param {http.IncomingMessage} reply @param {AbortSignal | undefined} signal */
+function bodyOf(reply, signal) {
+  const ahead = new ByteLengthQueuingStrategy({ highWaterMark: 64 * 1024 });
+  return new ReadableStream(
+    {
+      start(controller) {
+        reply.on("data", (chunk) => {
+          controller.enqueue(new Uint8Array(chunk));
+          if ((controller.desiredSize ?? 0) <= 0) reply.pause();
+        });
+        // What a signal has cut off ends for Node like others, or with an error of the connection.
+        reply.on("end", () => (signal?.aborted ? controller.error(signal.reason) : controller.close()));
+        reply.on("error", (error) => controller.error(signal?.aborted ? signal.reason : error));
+      },
+      pull: () => void reply.resume(),
+      cancel: () => void reply.destroy(),
+    },
+    ahead,
+  );
 }
 
 // ------------------------------------------------------------------ connection
@@ -169,8 +188,9 @@ function proxyOf({ connection }) {
  * @param {URL} proxy
  * @param {URL} url
  * @param {object} secure
+ * @param {AbortSignal | undefined} signal
  */
-function tunnel(proxy, url, secure) {
+function tunnel(proxy, url, secure, signal) {
   const { host, port } = place(url);
   const authority = `${url.hostname}:${port}`;
   return (/** @type {unknown} */ _options, /** @type {(error: Error | null, socket?: any) => void} */ done) => {
@@ -181,6 +201,7 @@ function tunnel(proxy, url, secure) {
       path: authority,
       headers: { host: authority },
       agent: false,
+      signal,
     });
     call.on("connect", (reply, socket) => {
       if (reply.statusCode === 200) {

@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { isDeepStrictEqual } from "node:util";
 import { Credential } from "./credential.mjs";
-import { address, exchange } from "./exchange.mjs";
+import { address, exchange, response } from "./exchange.mjs";
 import { ExecConfig } from "./exec_config.mjs";
 import { HelperError } from "./helper_error.mjs";
 import { run } from "./run.mjs";
@@ -62,12 +62,12 @@ export class Helper {
    */
   async send(url, init = {}) {
     const sent = await repeatable(init);
-    let credential = await this.credential();
+    let credential = await unlessAborted(this.credential(), sent.signal);
     let place = address(credential, String(url));
     let reply = await exchange(credential, place, sent);
     let refusal = refusalOf(reply, place);
     if (refusal !== undefined) {
-      credential = await this.#renew(credential, refusal);
+      credential = await unlessAborted(this.#renew(credential, refusal), sent.signal);
       place = address(credential, String(url));
       reply = await exchange(credential, place, sent);
       refusal = refusalOf(reply, place);
@@ -78,7 +78,7 @@ export class Helper {
       }
     }
     if (this.#renewed && this.#isRenewed(credential)) this.#renewed.isProven = true;
-    return reply;
+    return response(reply, sent.signal);
   }
 
   #usable() {
@@ -154,14 +154,43 @@ async function repeatable(init) {
   return { method: init.method ?? "GET", headers, body, signal: init.signal ?? undefined };
 }
 
-/** Tells how a reply refuses the credential, if it does. @param {Response} reply @param {URL} place */
-function refusalOf({ status, ok, headers }, place) {
+/**
+ * Tells how a reply refuses the credential, if it does. Its body is of no use then, and may be of any length.
+ * @param {import("node:http").IncomingMessage} reply
+ * @param {URL} place
+ */
+function refusalOf(reply, place) {
+  const refusal = refusalIn(reply, place);
+  if (refusal !== undefined) reply.on("error", () => undefined).destroy();
+  return refusal;
+}
+
+/** @param {import("node:http").IncomingMessage} reply @param {URL} place */
+function refusalIn({ statusCode: status = 0, headers }, place) {
   if (status === 401) return "the status 401";
-  const location = headers.get("location");
-  if (status >= 300 && status < 400 && location !== null) return `a redirect${destination(location, place)}`;
-  const type = (headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
-  if ((ok || status === 403) && type === "text/html") return `a page (text/html), status ${status}`;
+  const { location } = headers;
+  if (status >= 300 && status < 400 && location !== undefined) return `a redirect${destination(location, place)}`;
+  const type = (headers["content-type"] ?? "").split(";")[0].trim().toLowerCase();
+  const isAnswer = (status >= 200 && status < 300) || status === 403;
+  if (isAnswer && type === "text/html") return `a page (text/html), status ${status}`;
   return undefined;
+}
+
+/**
+ * Lets a caller leave who waits for the helper. The run goes on, for others and for later.
+ * @template T
+ * @param {Promise<T>} run
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<T>}
+ */
+function unlessAborted(run, signal) {
+  if (signal === undefined) return run;
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    signal.addEventListener("abort", leave, { once: true });
+    run.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+    if (signal.aborted) leave();
+  });
 }
 
 /** @param {string} location @param {URL} place */

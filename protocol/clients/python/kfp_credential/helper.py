@@ -108,9 +108,15 @@ class Helper:
         headers: Optional[Mapping[str, str]] = None,
         body: Union[bytes, str, None] = None,
         timeout: float = 60.0,
+        limit: int = sending.BODY_LIMIT,
     ) -> sending.Reply:
-        """Sends a request to a path below the endpoint, or to a URL of its origin; follows no redirect."""
-        return self.call(lambda credential: sending.exchange(credential, method, url, headers, body, timeout))
+        """Sends a request to a path below the endpoint, or to a URL of its origin; follows no redirect.
+
+        ``timeout`` is for the whole exchange, to the last byte of the answer; a run of the helper has its
+        own. ``limit`` is how many bytes the answer may have, as all of it is kept in memory. Raises
+        OSError where the way to the endpoint fails, or one of these two is exceeded.
+        """
+        return self.call(lambda credential: sending.exchange(credential, method, url, headers, body, timeout, limit))
 
     def forget(self) -> None:
         """Forgets the credential and the pause: the next request runs the helper."""

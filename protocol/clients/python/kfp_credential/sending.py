@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import ipaddress
 import re
 import socket
 import ssl
+import time
 import urllib.request
 from email.message import Message
-from typing import Mapping, NamedTuple, Optional, Tuple, Union
+from typing import IO, Any, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from .document import Credential, unsupported
 from .errors import HelperError
+
+BODY_LIMIT = 64 << 20
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -34,8 +38,13 @@ def exchange(
     headers: Optional[Mapping[str, str]],
     body: Union[bytes, str, None],
     timeout: float,
+    limit: int,
 ) -> "Tuple[Reply, Optional[str]]":
-    """Returns the reply, and what it is when it is a rejection of the credential."""
+    """Returns the reply, and what it is when it is a rejection of the credential: then without a body.
+
+    ``timeout`` seconds are for all of it, but for the look-up of the host's name; ``limit`` is how many
+    bytes the body may have.
+    """
     url = absolute(credential, url)
     connection, target, proxy_headers = _connect(credential, urlsplit(url), timeout)
     own = {"content-length", *(name.lower() for name in credential.headers)}
@@ -48,16 +57,37 @@ def exchange(
     if data is not None or method.upper() in ("POST", "PUT", "PATCH"):
         lines.append(("Content-Length", str(len(data or b""))))
     given = {name.lower() for name, _ in lines}
+    response: Optional[http.client.HTTPResponse] = None
     try:
         connection.putrequest(method, target, "host" in given, "accept-encoding" in given)
         for name, value in lines:
             connection.putheader(name, value.encode("utf-8"))
         connection.endheaders(data)
         response = connection.getresponse()
-        reply = Reply(response.status, response.headers, response.read())
+        came_back = rejection(url, response.status, response.headers)
+        if came_back is not None:
+            return Reply(response.status, response.headers, b""), came_back  # its body may be of any length
+        return Reply(response.status, response.headers, _body(response, limit)), None
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{origin(url)} gave no whole answer in HTTP: {type(error).__name__}") from None
     finally:
         connection.close()
-    return reply, rejection(url, reply.status, reply.headers)
+        if response is not None:
+            response.close()
+
+
+def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
+    body = bytearray()
+    while len(body) <= limit:
+        part = response.read(min(1 << 16, limit + 1 - len(body)))
+        if not part:
+            break
+        body += part
+    if len(body) > limit:
+        raise OSError(f"the answer is longer than {limit} bytes: give send() another `limit` if it is to be")
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)  # read() keeps silent when it is given a size
+    return bytes(body)
 
 
 def absolute(credential: Credential, url: str) -> str:
@@ -115,7 +145,7 @@ def _connect(
     proxy_headers = {} if proxy is None else _proxy_headers(proxy)
     if url.scheme == "http":
         whole = path if proxy is None else f"http://{url.netloc.rpartition('@')[2]}{path}"
-        return http.client.HTTPConnection(*via, timeout=timeout), whole, proxy_headers
+        return _Plain(*via, timeout), whole, proxy_headers
     name = credential.connection.tls_server_name or host
     connection = _Tls(*via, _ssl_context(credential), name, timeout)
     if proxy is not None:
@@ -154,17 +184,86 @@ def _proxy_headers(proxy: SplitResult) -> Mapping[str, str]:
     return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")}
 
 
-class _Tls(http.client.HTTPConnection):
+class _Plain(http.client.HTTPConnection):
+    """Is http, with one time for the whole of a connection: a socket's own begins anew with every byte."""
+
+    def __init__(self, host: str, port: int, timeout: float) -> None:
+        super().__init__(host, port)
+        self._end = time.monotonic() + timeout
+        self._create_connection = self._reach  # which connect() calls
+
+    def _reach(self, address: "Tuple[str, int]", *_: Any) -> "_Timed":
+        failure: OSError = OSError(f"{address[0]} has no address")
+        for family, kind, protocol, _name, place in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+            reached = socket.socket(family, kind, protocol)
+            try:
+                reached.settimeout(_left(self._end))
+                reached.connect(place)
+                return _Timed(reached, self._end)
+            except OSError as error:
+                reached.close()
+                failure = error
+        raise failure
+
+
+class _Tls(_Plain):
     """Is https with the name to verify in our hands: it may be another one than the host."""
 
     default_port = 443
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext, server_name: str, timeout: float) -> None:
-        super().__init__(host, port, timeout=timeout)
+        super().__init__(host, port, timeout)
         self._context = context
         self._server_name = server_name
 
     def connect(self) -> None:
         super().connect()
-        assert isinstance(self.sock, socket.socket)
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._server_name)
+        plain = self.sock.plain  # type: ignore[union-attr]
+        plain.settimeout(_left(self._end))
+        self.sock = _Timed(self._context.wrap_socket(plain, server_hostname=self._server_name), self._end)
+
+
+class _Timed:
+    """Is what http.client wants of a socket, up to this moment."""
+
+    def __init__(self, plain: socket.socket, end: float) -> None:
+        self.plain = plain
+        self._end = end
+
+    def sendall(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while len(rest) > 0:
+            self.plain.settimeout(_left(self._end))
+            rest = rest[self.plain.send(rest) :]
+
+    def makefile(self, mode: str) -> IO[bytes]:
+        return io.BufferedReader(_TimedReader(self.plain, self._end))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, plain: socket.socket, end: float) -> None:
+        super().__init__()
+        self._plain = plain
+        self._raw: Any = plain.makefile("rb", buffering=0)
+        self._end = end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Optional[int]:
+        self._plain.settimeout(_left(self._end))
+        return self._raw.readinto(buffer)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise socket.timeout("the time for the request is over")
+    return left

@@ -26,6 +26,7 @@ struct Task {
     context: Option<String>,
     timeout_seconds: Option<f64>,
     retry_pause_seconds: Option<f64>,
+    request_timeout_seconds: Option<f64>,
     #[serde(default)]
     requests: Vec<Request>,
     parallel: Option<usize>,
@@ -83,8 +84,9 @@ impl Task {
     /// Makes the whole list of requests as often at once as the task says.
     fn send(&self) -> Value {
         let times = self.parallel.unwrap_or(1).max(1);
+        let timeout = Duration::from_secs_f64(self.request_timeout_seconds.unwrap_or(60.0));
         let program = match self.helper() {
-            Ok(helper) => Program::new(helper),
+            Ok(helper) => Program::new(helper, timeout),
             Err(error) => return vec![failed(&error); times * self.requests.len()].into(),
         };
         thread::scope(|scope| {
@@ -134,18 +136,24 @@ impl Task {
 /// A program's HTTP, around its helper.
 struct Program {
     helper: Helper,
+    /// How long an exchange may take, to the last byte of its answer.
+    timeout: Duration,
     /// The client at hand, and the connection that it was built for.
     client: Mutex<Option<(Connection, Client)>>,
 }
 
 impl Program {
-    fn new(helper: Helper) -> Self {
+    fn new(helper: Helper, timeout: Duration) -> Self {
         // reqwest comes without a choice of cryptography; a second installation fails and changes nothing.
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
         let client = Mutex::default();
-        Self { helper, client }
+        Self {
+            helper,
+            timeout,
+            client,
+        }
     }
 
     fn send(&self, request: &Request) -> Result<Value, Failure> {
@@ -190,6 +198,7 @@ impl Program {
         let answer = client
             .request(Method::from_bytes(request.method.as_bytes())?, url)
             .headers(headers)
+            .timeout(self.timeout)
             .body(request.body.clone())
             .send()?;
         Ok(Reply {
@@ -218,7 +227,6 @@ fn build_client(credential: &Credential) -> Result<Client, Failure> {
     let connection = &credential.connection;
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(60))
         .tls_danger_accept_invalid_certs(connection.insecure_skip_tls_verify);
     if let Some(pem) = connection.authorities()? {
         let key = match &connection.certificate_authority {

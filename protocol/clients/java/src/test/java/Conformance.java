@@ -76,7 +76,7 @@ public final class Conformance {
         ExecutorService threads = Executors.newFixedThreadPool(parallel);
         List<Future<JsonArray>> runs = new ArrayList<>();
         for (int i = 0; i < parallel; i++) {
-            runs.add(threads.submit(() -> inOrder(maker, requests, pause)));
+            runs.add(threads.submit(() -> inOrder(maker, input, requests, pause)));
         }
         JsonArray results = new JsonArray();
         for (Future<JsonArray> run : runs) {
@@ -86,19 +86,23 @@ public final class Conformance {
         return results;
     }
 
-    private static JsonArray inOrder(Maker maker, JsonArray requests, Duration pause) throws Exception {
+    private static JsonArray inOrder(Maker maker, JsonObject input, JsonArray requests, Duration pause)
+            throws Exception {
         JsonArray results = new JsonArray();
         for (JsonElement request : requests) {
             if (!results.isEmpty()) {
                 Thread.sleep(pause.toMillis());
             }
-            results.add(attempt(() -> send(maker.helper(), request.getAsJsonObject())));
+            results.add(attempt(() -> send(maker.helper(), input, request.getAsJsonObject())));
         }
         return results;
     }
 
-    private static JsonObject send(Helper helper, JsonObject wanted) throws Exception {
+    private static JsonObject send(Helper helper, JsonObject input, JsonObject wanted) throws Exception {
         HttpRequest.Builder builder = helper.request(wanted.get("url").getAsString());
+        if (input.has("requestTimeoutSeconds")) {
+            builder.timeout(seconds(input, "requestTimeoutSeconds", 0));
+        }
         if (wanted.has("headers")) {
             Map<String, JsonElement> headers = wanted.getAsJsonObject("headers").asMap();
             headers.forEach((name, value) -> builder.header(name, value.getAsString()));

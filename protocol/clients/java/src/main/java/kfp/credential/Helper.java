@@ -7,7 +7,9 @@ import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandler;
-import java.net.http.HttpResponse.BodySubscribers;
+import java.net.http.HttpResponse.BodySubscriber;
+import java.net.http.HttpTimeoutException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,7 +22,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** Keeps a credential until it ends, and renews it once when the endpoint refuses it; never in a loop. Thread-safe. */
 public final class Helper {
@@ -88,6 +94,7 @@ public final class Helper {
 
     /**
      * Makes a request with the credential on it, and with a renewed one if the first is refused. Follows no redirect.
+     * The request's timeout is for a whole exchange: until the handler has what it wants of the body.
      *
      * @return any reply but one that refuses the credential
      */
@@ -96,13 +103,13 @@ public final class Helper {
         // What comes with a refusal is none of what the handler is there for.
         BodyHandler<T> accepted = info -> refusal(info.statusCode(), info.headers(), request.uri()).isEmpty()
                 ? handler.apply(info)
-                : BodySubscribers.replacing(null);
+                : new Unread<>();
         Credential credential = credential();
-        HttpResponse<T> reply = client(credential).send(signed(request, credential), accepted);
+        HttpResponse<T> reply = exchange(client(credential), signed(request, credential), accepted);
         Optional<String> refusal = refusal(reply.statusCode(), reply.headers(), request.uri());
         if (refusal.isPresent()) {
             credential = renew(credential, refusal.get());
-            reply = client(credential).send(signed(request, credential), accepted);
+            reply = exchange(client(credential), signed(request, credential), accepted);
             refusal = refusal(reply.statusCode(), reply.headers(), request.uri());
             if (refusal.isPresent()) {
                 throw inVain(credential, rejection(credential, refusal.get()));
@@ -243,6 +250,46 @@ public final class Helper {
             }
             return client;
         }
+    }
+
+    /** Sends a request; java.net.http by itself counts the time up to the head of the reply only. */
+    private static <T> HttpResponse<T> exchange(HttpClient client, HttpRequest request, BodyHandler<T> handler)
+            throws IOException, InterruptedException {
+        if (request.timeout().isEmpty()) {
+            return client.send(request, handler);
+        }
+        CompletableFuture<HttpResponse<T>> reply = client.sendAsync(request, handler);
+        try {
+            return reply.get(request.timeout().get().toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException error) {
+            throw new HttpTimeoutException("request timed out");
+        } catch (ExecutionException error) {
+            throw error.getCause() instanceof IOException cause ? cause : new IOException(error.getCause());
+        } finally {
+            reply.cancel(true); // Nothing, where it has come to its end.
+        }
+    }
+
+    /** Leaves the body where it is: it may be of any length. */
+    private static final class Unread<T> implements BodySubscriber<T> {
+        @Override
+        public CompletionStage<T> getBody() {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public void onSubscribe(Flow.Subscription subscription) {
+            subscription.cancel();
+        }
+
+        @Override
+        public void onNext(List<ByteBuffer> item) {}
+
+        @Override
+        public void onError(Throwable error) {}
+
+        @Override
+        public void onComplete() {}
     }
 
     private static HttpRequest signed(HttpRequest request, Credential credential) throws HelperException {
