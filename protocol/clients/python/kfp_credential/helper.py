@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -38,7 +39,7 @@ class Helper:
         self._retry_pause = retry_pause
         self._lock = threading.Lock()
         self._cached: Optional[Credential] = None
-        self._flight: Optional[Future[Credential]] = None
+        self._flight: Optional[Future[Optional[Credential]]] = None
         # What --refresh answered last, whether a server has accepted it, and until when a refusal of it
         # means that renewing was of no use.
         self._renewed: Optional[Credential] = None
@@ -50,11 +51,14 @@ class Helper:
 
     def credential(self) -> Credential:
         """Returns the credential that is kept, or runs the helper for one."""
-        with self._lock:
-            if self._cached is not None and not self._cached.expired():
-                return self._cached
-            flight, mine = self._board()
-        return self._land(flight, mine, refresh=False)
+        while True:
+            with self._lock:
+                if self._cached is not None and not self._cached.expired():
+                    return self._cached
+                flight, mine = self._board()
+            found = self._land(flight, mine, refresh=False)
+            if found is not None:
+                return found
 
     def renew(self, rejected: Credential, came_back: str = "a rejection") -> Credential:
         """Returns another credential than this one, which the endpoint has rejected.
@@ -73,7 +77,8 @@ class Helper:
                     raise self._paused_by or self._rejection(rejected, came_back)
                 flight, mine = self._board()
             renewed = self._land(flight, mine, refresh=True)
-            if mine or renewed.headers != rejected.headers:
+            # A run that was under way without --refresh may have found the rejected one again.
+            if renewed is not None and (mine or renewed.headers != rejected.headers):
                 return renewed
 
     def accepted(self, credential: Credential) -> None:
@@ -130,16 +135,23 @@ class Helper:
         for helper in list(cls._all):
             helper.forget()
 
-    # Single flight: whoever comes first runs the helper; the others wait for that run and share its
-    # result, the error too.
+    @classmethod
+    def _begin_anew_in_a_child(cls) -> None:
+        """Frees a forked process of its parent's threads, none of which goes on in it."""
+        for helper in list(cls._all):
+            helper._lock = threading.Lock()
+            helper._flight = None
 
-    def _board(self) -> "Tuple[Future[Credential], bool]":
+    # Single flight: whoever comes first runs the helper; the others wait for that run and share its
+    # result, the error too. None is the result where that thread was interrupted: somebody else runs it.
+
+    def _board(self) -> "Tuple[Future[Optional[Credential]], bool]":
         mine = self._flight is None
         if self._flight is None:
             self._flight = Future()
         return self._flight, mine
 
-    def _land(self, flight: "Future[Credential]", mine: bool, refresh: bool) -> Credential:
+    def _land(self, flight: "Future[Optional[Credential]]", mine: bool, refresh: bool) -> Optional[Credential]:
         if not mine:
             return flight.result()
         try:
@@ -149,7 +161,10 @@ class Helper:
                 self._flight = None
                 if refresh and isinstance(error, HelperError):
                     self._pause(error)
-            flight.set_exception(error)
+            if isinstance(error, HelperError):
+                flight.set_exception(error)
+            else:
+                flight.set_result(None)
             raise
         with self._lock:
             self._flight = None
@@ -184,3 +199,7 @@ class Helper:
         message = f"{credential.endpoint} rejects the credential, and a renewed one too: it answered with {came_back}"
         hint = f"check that this is the address of the Kubeflow Pipelines API, and log in again with `{login}`"
         return HelperError("credential-rejected", message, hint)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=Helper._begin_anew_in_a_child)
