@@ -7,6 +7,8 @@
 mod peers;
 mod support;
 
+#[path = "clients/certificate.rs"]
+mod certificate;
 #[path = "clients/contract.rs"]
 mod contract;
 #[path = "clients/documents.rs"]

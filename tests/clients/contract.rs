@@ -90,7 +90,13 @@ fn what_is_unknown_is_named_and_all_else_is_in_the_schemas() {
     let schema = closed(read_json("protocol/document.schema.json"));
     let mut words = Words::default();
     words.set_now();
-    for word in ["home", "port", "ca", "ca-data", "another-ca"] {
+    let certificates = [
+        "own-certificate",
+        "own-certificate-data",
+        "another-certificate",
+    ];
+    let words_of_files = ["home", "port", "ca", "ca-data", "another-ca"];
+    for word in certificates.into_iter().chain(words_of_files) {
         words.set(word, "1");
     }
     words.set("origin", "http://127.0.0.1:1");

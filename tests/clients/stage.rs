@@ -2,6 +2,7 @@
 //! describes, and another one that must hear nothing.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
@@ -12,8 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::certificate::Own;
 use crate::support::http::{Request, Response, Server, TestCa};
-use crate::vector::{Answer, ClientVector, Condition, HeaderWanted, Rule};
+use crate::vector::{Answer, CertificateBy, ClientVector, Condition, HeaderWanted, Rule};
 use crate::words::{Words, times_in};
 
 const HELPER: &str = include_str!("scripted_helper.sh");
@@ -37,14 +39,31 @@ impl Stage {
         let other = Server::start(|_| Response::text(200, "this is another place"));
         let answering = Script::new(vector.server.clone(), other.origin());
         let handler = move |request: &Request| answering.reply(request);
-        let server = match &vector.tls {
-            Some(names) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                Server::start_tls(&AUTHORITY, &names, handler)
+        let names = vector.tls.iter().flatten().map(String::as_str);
+        let names: Vec<&str> = names.collect();
+        let own = match vector.certificate {
+            CertificateBy::Authority => None,
+            CertificateBy::Itself => Some(Own::by_openssl(home.path(), &names)),
+            CertificateBy::ItselfLongAgo => Some(Own::expired(&names)),
+        };
+        let server = match &own {
+            Some(own) => {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+                Server::start_on(listener, Some(own.server_config()), handler)
             }
+            None if vector.tls.is_some() => Server::start_tls(&AUTHORITY, &names, handler),
             None => Server::start(handler),
         };
         let mut words = Words::default();
+        if let Some(own) = own {
+            let another = Own::by_openssl(home.path(), &names);
+            words.set("own-certificate-data", STANDARD.encode(&own.certificate));
+            for (name, own) in [("own-certificate", own), ("another-certificate", another)] {
+                let file = home.path().join(name).with_extension("pem");
+                fs::write(&file, own.certificate).expect("a certificate");
+                words.set(name, file.to_string_lossy());
+            }
+        }
         words.set("home", home.path().to_string_lossy());
         words.set("origin", server.origin());
         words.set("port", server.port().to_string());

@@ -123,6 +123,8 @@ pub(crate) struct ClientVector {
     /// The names in the server's certificate; absent where the server speaks plain HTTP.
     pub(crate) tls: Option<Vec<String>>,
     #[serde(default)]
+    pub(crate) certificate: CertificateBy,
+    #[serde(default)]
     pub(crate) files: BTreeMap<String, Value>,
     #[serde(default)]
     pub(crate) env: BTreeMap<String, String>,
@@ -136,6 +138,17 @@ pub(crate) struct ClientVector {
     pub(crate) expect: ClientExpectation,
     #[serde(default)]
     pub(crate) secrets: Vec<String>,
+}
+
+/// Says who has signed the server's certificate.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CertificateBy {
+    #[default]
+    Authority,
+    Itself,
+    /// By itself, and it ended long ago.
+    ItselfLongAgo,
 }
 
 #[derive(Deserialize)]

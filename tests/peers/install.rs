@@ -207,7 +207,7 @@ pub fn python_packages(name: &str, requirements: &str) -> Found<PathBuf> {
 }
 
 /// Finds a Python that the pinned packages are known to work with.
-pub(super) fn python() -> Found<PathBuf> {
+pub fn python() -> Found<PathBuf> {
     let new_enough = |python: &PathBuf| {
         let check = "import sys; sys.exit(sys.version_info < (3, 11))";
         let tried = Command::new(python).args(["-c", check]).output();

@@ -32,7 +32,8 @@
 //! ```
 //!
 //! How to reach the endpoint as the helper did (authorities, proxy, names), [`Credential::connection`] says; the
-//! example `conformance` honours all of it. A [`Helper`] may be shared by any number of threads: they share one run of
+//! example `conformance` honours all of it, with a server's own certificate that says `CA:TRUE`, as openssl makes it, which
+//! rustls refuses by itself. A [`Helper`] may be shared by any number of threads: they share one run of
 //! the helper.
 
 mod credential;

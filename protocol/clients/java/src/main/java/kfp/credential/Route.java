@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
@@ -153,7 +154,13 @@ final class Route {
             for (Certificate authority : all) {
                 store.setCertificateEntry("authority-" + store.size(), authority);
             }
-            return managers(store);
+            TrustManager[] managers = managers(store);
+            for (int i = 0; i < managers.length; i++) {
+                if (managers[i] instanceof X509ExtendedTrustManager x509) {
+                    managers[i] = new InDate(x509);
+                }
+            }
+            return managers;
         } catch (GeneralSecurityException | IOException error) {
             throw unsupported("certificateAuthority", error.toString());
         }
@@ -172,6 +179,57 @@ final class Route {
             return context;
         } catch (GeneralSecurityException error) {
             throw unsupported("certificateAuthority", error.toString());
+        }
+    }
+
+    /** Looks at the dates of a server's certificate that is itself a trusted one, which Java does not. */
+    private static final class InDate extends X509ExtendedTrustManager {
+        private final X509ExtendedTrustManager manager;
+
+        InDate(X509ExtendedTrustManager manager) {
+            this.manager = manager;
+        }
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket)
+                throws CertificateException {
+            manager.checkServerTrusted(chain, type, socket);
+            chain[0].checkValidity();
+        }
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine)
+                throws CertificateException {
+            manager.checkServerTrusted(chain, type, engine);
+            chain[0].checkValidity();
+        }
+
+        @Override
+        public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
+            manager.checkServerTrusted(chain, type);
+            chain[0].checkValidity();
+        }
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket)
+                throws CertificateException {
+            manager.checkClientTrusted(chain, type, socket);
+        }
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine)
+                throws CertificateException {
+            manager.checkClientTrusted(chain, type, engine);
+        }
+
+        @Override
+        public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
+            manager.checkClientTrusted(chain, type);
+        }
+
+        @Override
+        public X509Certificate[] getAcceptedIssuers() {
+            return manager.getAcceptedIssuers();
         }
     }
 

@@ -3,17 +3,21 @@
 //! It serves the tests that hold the clients of all languages to the same vectors, and shows every part of the client in
 //! use, with reqwest: the credential's headers, and all that a context may say about the connection.
 
+mod own_certificate;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use kfp_credential_client::{Connection, Credential, ExecConfig, Helper, HelperError, Reply};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Method, Proxy, Url};
+use reqwest::{Method, Proxy, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -233,11 +237,14 @@ fn build_client(credential: &Credential) -> Result<Client, Failure> {
             Some(_) => "certificateAuthority",
             None => "certificateAuthorityData",
         };
-        match Certificate::from_pem_bundle(&pem) {
-            Ok(authorities) if !authorities.is_empty() => {
-                builder = builder.tls_certs_merge(authorities);
-            }
-            _ => return Err(unsupported(key, "it holds no PEM certificate")),
+        let named = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+        let named = named.ok().filter(|named| !named.is_empty());
+        let named = named.ok_or_else(|| unsupported(key, "it holds no PEM certificate"))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = own_certificate::trusting(named, provider)
+            .map_err(|error| unsupported(key, &error.to_string()))?;
+        if !connection.insecure_skip_tls_verify {
+            builder = builder.tls_backend_preconfigured(config);
         }
     }
     if let Some(url) = &connection.proxy_url {
