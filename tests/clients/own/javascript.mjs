@@ -19,6 +19,12 @@ const tries = {
     assert.equal(await (await staying).text(), "small");
   },
 
+  async "a run may take as long as it likes where the program says so"() {
+    const exec = new ExecConfig({ command: "sh", args: ["-c", `sleep 0.3; printf %s '${document}'`] });
+    const credential = await new Helper({ exec, timeoutSeconds: Infinity }).credential();
+    assert.deepEqual(credential.headers, { "X-Team": ["a"] });
+  },
+
   async "a signal that was raised before is honoured"() {
     await assert.rejects(helper.send("/small", { signal: AbortSignal.abort() }), { name: "AbortError" });
   },

@@ -15,7 +15,7 @@ from typing import Callable, Iterator, List
 
 sys.path.insert(0, sys.argv.pop(1))
 
-from kfp_credential import ExecConfig, Helper  # noqa: E402
+from kfp_credential import ExecConfig, Helper, HelperError, login, person  # noqa: E402
 
 # Each run notes itself in `runs`; the first one waits until `go-on` is there.
 SCRIPT = """
@@ -166,6 +166,19 @@ class Exchanges(unittest.TestCase):
         with self.assertRaises(socket.timeout):
             action()
         self.assertLess(time.monotonic() - start, 5)
+
+
+class Logins(unittest.TestCase):
+    def test_a_status_that_never_ends_is_ended(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            program = os.path.join(folder, "hanging")
+            with open(program, "w") as file:
+                file.write("#!/bin/sh\nexec sleep 60\n")
+            os.chmod(program, 0o755)
+            person.STATUS_TIMEOUT = 0.5
+            with self.assertRaises(HelperError) as raised:
+                login(exec_config=ExecConfig(program, ["get"]))
+        self.assertEqual(raised.exception.slug, "helper-timeout")
 
 
 def helper(endpoint: str) -> Helper:

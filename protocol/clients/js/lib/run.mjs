@@ -5,6 +5,8 @@ import { HelperError } from "./helper_error.mjs";
 const STDOUT_LIMIT = 1024 * 1024;
 const STDERR_KEPT = 64 * 1024;
 const OUTPUT_GRACE_MS = 1000;
+/** A timer for longer ends at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Gives what the helper wrote to stdout.
@@ -16,7 +18,8 @@ const OUTPUT_GRACE_MS = 1000;
 export function run(exec, extra, seconds) {
   return new Promise((resolve, reject) => {
     const helper = start(exec, extra);
-    let timer = setTimeout(() => abandon("helper-timeout", `did not end within ${seconds} s`), seconds * 1000);
+    const deadline = Math.min(seconds * 1000, LONGEST_TIMER_MS);
+    let timer = setTimeout(() => abandon("helper-timeout", `did not end within ${seconds} s`), deadline);
     /** @type {Buffer[]} */
     const stdout = [];
     let stdoutSize = 0;

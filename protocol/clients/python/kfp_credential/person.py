@@ -14,6 +14,8 @@ from .helper import Helper
 
 # The methods whose login takes a password; the others need a browser, or nobody.
 _WITH_PASSWORD = ("dex", "auto")
+# Seconds for a question that nobody else is asked for.
+STATUS_TIMEOUT = 30.0
 
 
 def login(
@@ -56,13 +58,18 @@ def _options(config: ExecConfig) -> List[str]:
 def _method(config: ExecConfig, options: List[str]) -> str:
     """Asks how the context logs in; nobody is contacted for that."""
     arguments = [config.program(), "status", "-o", "json", *options]
-    done = subprocess.run(
-        arguments,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=process.environment(config),
-    )
+    try:
+        done = subprocess.run(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=process.environment(config),
+            timeout=STATUS_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        message = f"`{config.command} status` did not end within {STATUS_TIMEOUT:g} s and was ended"
+        raise HelperError("helper-timeout", message, "run it in a terminal to see where it waits") from None
     if done.returncode != 0:
         raise process.failure(config, done.returncode, done.stderr.decode("utf-8", "replace"))
     contexts = json.loads(done.stdout.decode("utf-8"))
