@@ -22,6 +22,8 @@ type Identity = (String, String, String);
 pub(super) struct Jar {
     store: CookieStore,
     settings: HashMap<Identity, Setting>,
+    /// Every value that there was: a server may still repeat one that another has replaced.
+    values: Vec<Secret>,
 }
 
 /// How a cookie was set last.
@@ -90,15 +92,18 @@ impl Jar {
             return;
         };
         let identity = identity(&cookie);
+        if !self.values().any(|value| value == cookie.value()) {
+            self.values.push(Secret::new(cookie.value()));
+        }
         if self.store.insert(cookie.into_owned(), url).is_ok() {
             let at = now;
             self.settings.insert(identity, Setting { hop, at, source });
         }
     }
 
-    /// Gives the value of every cookie that there was, ended or not.
+    /// Gives the value of every cookie that there was, ended or replaced or not.
     pub(super) fn values(&self) -> impl Iterator<Item = &str> {
-        self.store.iter_any().map(|cookie| cookie.value())
+        self.values.iter().map(Secret::expose)
     }
 
     /// Gives the `Cookie` header for a request to `url`, `None` where there is nothing to send.
@@ -226,6 +231,21 @@ mod tests {
             &[(1, "s=1; Path=/"), (5, "s=2; Path=/"), (1, "t=1; Path=/")],
         );
         assert_eq!(names(&jar, "https://kf.example.com/", 5), ["s"]);
+    }
+
+    #[test]
+    fn a_value_that_was_replaced_is_still_known() {
+        let jar = jar(
+            "https://kf.example.com/",
+            &[
+                (1, "s=old; Path=/"),
+                (2, "s=new; Path=/"),
+                (3, "s=; Max-Age=0; Path=/"),
+            ],
+        );
+        for value in ["old", "new"] {
+            assert!(jar.values().any(|known| known == value), "{value}");
+        }
     }
 
     #[test]
