@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::context::Google;
 use crate::endpoint::Endpoint;
-use crate::error::Result;
+use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
 use crate::run::Run;
 use crate::secret::Secret;
@@ -52,6 +52,19 @@ pub struct Minted {
     pub expires_at: DateTime<Utc>,
     /// Who it stands for, an e-mail address, where that is known.
     pub principal: Option<String>,
+}
+
+impl Minted {
+    /// Refuses a token that no header can carry (RFC 6750 section 2.1 allows less than what is visible).
+    fn sendable(self) -> Result<Self> {
+        let token = self.token.expose();
+        if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(self);
+        }
+        let what = "Google gave a token that no request can carry";
+        Err(Error::new(Slug::OauthTokenInvalid, what)
+            .because("a token is one word of visible characters"))
+    }
 }
 
 /// Mints an ID token for an audience, such as the OAuth client of IAP.

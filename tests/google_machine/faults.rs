@@ -285,3 +285,29 @@ fn the_inverse_proxys_refusal_is_no_login() {
     machine.gcp("service-account: { self-signed: true }");
     machine.get().assert_error(3, "config-invalid");
 }
+
+#[test]
+fn a_token_that_no_header_can_carry_is_no_fault_of_the_configuration() {
+    let machine = Machine::new();
+    let refresh_token = machine.google.refresh_token_for(USER, CLOUD_PLATFORM);
+    let user = files::authorized_user(&refresh_token);
+    for token in [
+        "ya29.a\r\nX-Injected: 1",
+        "ya29 a",
+        "ya29.\u{fc}",
+        "ya29.\u{1b}",
+    ] {
+        let answer = json!({"access_token": token, "expires_in": 3599, "token_type": "Bearer"});
+        machine.google.intercept(move |host, _| {
+            (host == "oauth2.googleapis.com").then(|| Response::json(200, answer.to_string()))
+        });
+        machine.google.clear();
+        machine.adc(&files::service_account(SERVICE_ACCOUNT));
+        machine.gcp("");
+        machine.get().assert_error(5, "oauth-token-invalid");
+        machine.adc(&files::impersonated(TARGET_ACCOUNT, &[], &user));
+        machine.iap("");
+        machine.get().assert_error(5, "oauth-token-invalid");
+        assert_eq!(machine.asked(), [TOKEN, TOKEN]);
+    }
+}

@@ -26,7 +26,7 @@ pub(super) enum Credentials {
 impl Credentials {
     /// Mints an ID token for an audience.
     pub(super) fn id_token(&self, minting: Minting<'_>, audience: &str) -> Result<Minted> {
-        match self {
+        let minted = match self {
             Self::Key(key) => key.id_token(minting, audience),
             Self::Metadata(server) => server.id_token(minting, audience),
             Self::Impersonated(source, target) => {
@@ -41,12 +41,13 @@ impl Credentials {
                 let what = format!("workload identity federation alone ({})", external.place());
                 Err(cannot(&what))
             }
-        }
+        };
+        minted?.sendable()
     }
 
     /// Mints an access token of a scope.
     pub(super) fn access_token(&self, minting: Minting<'_>, scope: &str) -> Result<Minted> {
-        match self {
+        let minted = match self {
             Self::Key(key) => key.access_token(minting, scope),
             Self::User(user) => user.access_token(minting),
             Self::External(external) => external.access_token(minting, scope),
@@ -55,7 +56,8 @@ impl Credentials {
                 let source = source.access_token(minting, CLOUD_PLATFORM)?;
                 target.access_token(minting, &source, scope)
             }
-        }
+        };
+        minted?.sendable()
     }
 }
 
