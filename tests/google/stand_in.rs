@@ -164,7 +164,8 @@ impl Google {
         *lock(&self.shared.interceptor) = Some(Arc::new(answer));
     }
 
-    /// Lets this function change, or hold back, what Google has answered already.
+    /// Lets this function change, or hold back, what Google has answered already; the host is
+    /// `metadata` for that server.
     pub fn change(
         &self,
         change: impl Fn(&str, &Request, Response) -> Response + Send + Sync + 'static,
@@ -317,7 +318,10 @@ fn request(method: &str, url: &Url, host: &str) -> Request {
 
 impl Shared {
     fn answer(&self, host: &str, request: &Request) -> Response {
-        let response = self.own_answer(host, request);
+        self.changed(host, request, self.own_answer(host, request))
+    }
+
+    fn changed(&self, host: &str, request: &Request, response: Response) -> Response {
         // Not held while the answer is held back.
         let change = lock(&self.change).clone();
         match change {
@@ -351,8 +355,10 @@ impl Shared {
     }
 
     fn metadata(&self, request: &Request) -> Response {
-        self.intercepted("metadata", request)
-            .unwrap_or_else(|| metadata::answer(self, request))
+        let response = self
+            .intercepted("metadata", request)
+            .unwrap_or_else(|| metadata::answer(self, request));
+        self.changed("metadata", request, response)
     }
 
     fn intercepted(&self, host: &str, request: &Request) -> Option<Response> {

@@ -27,6 +27,8 @@ use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use rustls::ServerConfig;
+
 use super::http::{Request, Response, Server, TestCa};
 use super::kfp_api;
 use state::State;
@@ -158,10 +160,28 @@ impl FrontDoor {
 
     /// Starts one on a listener that is already bound (to `[::1]`, say).
     pub fn start_on(options: Options, listener: TcpListener) -> Self {
-        let door = Arc::new(Door::new(options, false));
+        Self::start_changed(options, listener, None, |_, answer| answer)
+    }
+
+    /// Starts one on a listener that is already bound, with or without TLS, whose answers this
+    /// closure may change on their way out.
+    pub fn start_changed(
+        options: Options,
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        change: impl Fn(&Request, Response) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        let door = Arc::new(Door::new(options, tls.is_some()));
         let answering = Arc::clone(&door);
-        let server = Server::start_on(listener, None, move |request| answering.answer(request));
+        let server = Server::start_on(listener, tls, move |request| {
+            change(request, answering.answer(request))
+        });
         Self { server, door }
+    }
+
+    /// Answers a request as if it had come over the network; neither recorded nor changed.
+    pub fn ask(&self, request: &Request) -> Response {
+        self.door.answer(request)
     }
 
     /// Returns the origin.

@@ -139,6 +139,8 @@ enum Delivery {
     Truncated { declared: usize },
     Endless { pause: Duration },
     Raw,
+    Dripping { piece: usize, pause: Duration },
+    RawEndless { again: usize, pause: Duration },
     Hang,
     Close,
 }
@@ -217,6 +219,29 @@ impl Response {
             ..Self::new(0)
         }
         .body(bytes)
+    }
+
+    /// Sends these bytes in place of an answer, so many at a time with a pause between, then closes.
+    pub fn dripping(bytes: impl Into<Vec<u8>>, piece: usize, pause: Duration) -> Self {
+        Self {
+            delivery: Delivery::Dripping { piece, pause },
+            ..Self::raw(bytes)
+        }
+    }
+
+    /// Sends these bytes in place of an answer, and the last so many of them over and over, with a
+    /// pause between, until the client gives up.
+    pub fn raw_endless(bytes: impl Into<Vec<u8>>, again: usize, pause: Duration) -> Self {
+        Self {
+            delivery: Delivery::RawEndless { again, pause },
+            ..Self::raw(bytes)
+        }
+    }
+
+    /// Renders what goes over the wire for an answer without faults, for [`Response::raw`].
+    pub fn on_the_wire(&self) -> Vec<u8> {
+        let head = self.head(Some(self.body.len()));
+        [head.as_bytes(), self.body.as_slice()].concat()
     }
 
     /// Announces a body of this length, sends only what there is, then closes.

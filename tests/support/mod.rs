@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod contract;
+pub mod dice;
 pub mod front_door;
 pub mod gate;
 pub mod http;

@@ -441,7 +441,9 @@ impl Running<'_> {
     /// Waits for the end, a minute from the start at most.
     #[must_use = "a run that nobody looks at tests nothing"]
     pub fn wait(mut self) -> Output {
+        let mut peak_memory = 0;
         let status = loop {
+            peak_memory = peak_memory_of(self.id()).unwrap_or(peak_memory);
             if let Some(status) = self.child.try_wait().expect("a child to wait for") {
                 break status;
             }
@@ -463,6 +465,7 @@ impl Running<'_> {
             stderr: self.stderr.text(),
             args: self.args,
             elapsed,
+            peak_memory,
         };
         self.sandbox.assert_no_secret(&output.stderr, "stderr");
         if let Some(log) = self.log {
@@ -479,6 +482,15 @@ impl Running<'_> {
             self.stderr.text()
         );
     }
+}
+
+/// Returns the peak of a living process's resident memory, in bytes (proc(5), `VmHWM`). That of
+/// getrusage(2) would hold what the test itself had when it forked.
+fn peak_memory_of(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 /// Returns the exit code, or the signal's number below zero.
@@ -535,6 +547,9 @@ pub struct Output {
     pub stderr: String,
     pub args: Vec<String>,
     pub elapsed: Duration,
+    /// The most memory that it has had at once, in bytes, as seen every few milliseconds; 0 where
+    /// the system does not tell.
+    pub peak_memory: u64,
 }
 
 impl Output {

@@ -95,6 +95,22 @@ fn send(
             }
         }
         Delivery::Raw => stream.write_all(body)?,
+        Delivery::Dripping { piece, pause } => {
+            for part in response.body.chunks(piece) {
+                stream.write_all(part)?;
+                stream.flush()?;
+                thread::sleep(pause);
+            }
+        }
+        Delivery::RawEndless { again, pause } => {
+            stream.write_all(&response.body)?;
+            let tail = &response.body[response.body.len() - again..];
+            while !shared.stopping.load(Ordering::SeqCst) {
+                stream.write_all(tail)?;
+                stream.flush()?;
+                thread::sleep(pause);
+            }
+        }
         Delivery::Hang => {
             let mut stopped = lock(&shared.stopped.0);
             while !*stopped {
