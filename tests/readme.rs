@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use peers::{needs, python};
+use support::contract;
 use support::front_door::{FrontDoor, Options, PASSWORD};
 use support::transcript::{HOST, Shell, blocks, document, run_transcripts};
 
@@ -39,6 +40,23 @@ fn the_python_programs_of_the_guides_list_experiments() {
         }
     }
     assert_eq!(count, 3);
+}
+
+#[test]
+fn the_tests_that_security_md_names_are_there() {
+    let text = contract::read("SECURITY.md");
+    let table = text.split("## How each promise is tested").nth(1);
+    let table = table.expect("a heading");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split_once(" | ").map(|(_, tests)| tests));
+    let names: Vec<&str> = cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(names.len() >= 20, "{names:?}");
+    for name in names {
+        let program = contract::root().join(format!("tests/{name}.rs"));
+        assert!(program.is_file(), "{name}");
+    }
 }
 
 #[test]
