@@ -19,6 +19,7 @@ use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::guard;
+use crate::line::breaks_a_line;
 use crate::method::check::{Verdict, check};
 use crate::method::dex::Person;
 use crate::method::{self, Means};
@@ -330,6 +331,15 @@ pub fn extra_headers(run: Run<'_>, context: &Context) -> Result<Vec<(String, Sec
         headers.push((header.name.clone(), value));
     }
     Ok(headers)
+        // An API server was seen to crash on an identity that is empty.
+        if value.expose().trim().is_empty() || breaks_a_line(value.expose()) {
+            let why = format!(
+                "{what} of {} is empty or not on one line",
+                context.display_name()
+            );
+            return Err(Error::new(Slug::ConfigInvalid, why)
+                .hint("correct the file, variable or command that its value comes from"));
+        }
 }
 
 /// Tells whether a store was named that must work for a person who logs in.

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::line::breaks_a_line;
+
 /// The claims that matter here.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claims {
@@ -12,7 +14,8 @@ pub struct Claims {
     pub expires_at: Option<DateTime<Utc>>,
     /// `aud`: whom it is meant for (section 4.1.3).
     pub audiences: Vec<String>,
-    /// `email`, else `sub`: who it stands for (OpenID Connect Core section 5.1, RFC 7519 section 4.1.2).
+    /// `email`, else `sub`: who it stands for (OpenID Connect Core section 5.1, RFC 7519 section 4.1.2); a name with a
+    /// control character is none.
     pub principal: Option<String>,
 }
 
@@ -37,7 +40,9 @@ pub fn claims(token: &str) -> Option<Claims> {
     Some(Claims {
         expires_at: payload.get("exp").and_then(numeric_date),
         audiences,
-        principal: text("email").or_else(|| text("sub")),
+        principal: text("email")
+            .or_else(|| text("sub"))
+            .filter(|who| !breaks_a_line(who)),
     })
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
+use crate::line::breaks_a_line;
 use crate::secret::Secret;
 use crate::store::EditedFile;
 
@@ -95,7 +96,8 @@ pub fn namespace(path: &Path) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let context: Value = serde_json::from_str(&text).ok()?;
     let namespace = context.get("namespace")?.as_str()?;
-    Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty())
+    Some(namespace.to_owned())
+        .filter(|namespace| !namespace.is_empty() && !breaks_a_line(namespace))
 }
 
 /// Sets one key of `context.json` as the SDK does, and keeps what else the file holds: it may be a cookie or a header,

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "commands/at_once.rs"]
 mod at_once;
+#[path = "commands/characters.rs"]
+mod characters;
 #[path = "commands/config.rs"]
 mod config;
 #[path = "commands/help.rs"]

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use serde_saphyr::Spanned;
 
+use crate::config::characters;
 use crate::config::context::{
     BearerHeader, Connection, Context, Deadlines, Dex, ExtraHeader, Google, Iap, Method,
     ServiceAccount, StoreChoice, TokenFile,
@@ -26,6 +27,7 @@ pub fn of_entry(
     entry: &ContextEntry,
     environment: &Environment,
 ) -> Result<Context> {
+    characters::check_entry(&file.path, entry)?;
     let path = |text: &str| beside(&file.path, text, environment);
     let mut headers = Vec::new();
     for (name, value) in entry.headers.iter().flatten() {

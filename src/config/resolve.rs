@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
+use crate::config::characters;
 use crate::config::context::{
     BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice,
 };
@@ -16,6 +17,7 @@ use crate::config::method::adjust_method;
 use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
+use crate::line::breaks_a_line;
 use crate::protocol::request::ExecConfig;
 use crate::sdk;
 
@@ -49,6 +51,8 @@ pub fn config_path(common: &CommonOptions, environment: &Environment) -> Option<
 
 /// Finds the context that is meant and validates it.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<Context> {
+    characters::check_options(inputs.target)?;
+    inputs.exec.map_or(Ok(()), characters::check_exec)?;
     let file = read_file(inputs)?;
     let entry = match &file {
         Some(file) => choose(file, inputs)?,
@@ -58,6 +62,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Context> {
         (Some(file), Some(entry)) => resolve_entry(file, entry, inputs),
         _ => adjusted(of_nothing(), inputs),
     }
+}
+
+/// Checks the options that are written into the file as they are, before anything shows them.
+pub fn check_options(target: &TargetOptions) -> Result<()> {
+    characters::check_options(target)?;
+    let endpoint = target.endpoint.as_deref();
+    endpoint.map(parse_endpoint).transpose()?;
+    adjust_connection(&mut Connection::default(), target)
 }
 
 /// Validates one entry of a file that was read already, and lets the rest of the inputs adjust it.
@@ -320,7 +332,8 @@ fn endpoint_of_pod(context: &Context) -> Result<Endpoint> {
 
 fn pod_namespace() -> Option<String> {
     let text = std::fs::read_to_string(POD_NAMESPACE_FILE).ok()?;
-    Some(text.trim().to_owned()).filter(|namespace| !namespace.is_empty())
+    Some(text.trim().to_owned())
+        .filter(|namespace| !namespace.is_empty() && !breaks_a_line(namespace))
 }
 
 fn parse_endpoint(text: &str) -> Result<Endpoint> {

@@ -33,7 +33,7 @@ pub struct Answer<'a> {
 }
 
 /// How to reach the endpoint; holds no secrets, absent where nothing is set.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
     /// A PEM file of authorities to trust in addition to the system's.

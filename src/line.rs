@@ -1,0 +1,24 @@
+//! Text that every reader takes for one line: what goes into headers, shell words, cookie jars and words to people.
+
+/// Tells whether a text holds a character that would end or change the line that it stands in: a control character (C0,
+/// DEL, C1) or one of Unicode's own line ends, at which some readers split (Python's `str.splitlines`).
+pub fn breaks_a_line(text: &str) -> bool {
+    text.chars()
+        .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::breaks_a_line;
+
+    #[test]
+    fn every_control_character_and_line_end_is_known() {
+        let controls = (0..0x20).chain(0x7f..0xa0).chain([0x2028, 0x2029]);
+        for c in controls.map(|code| char::from_u32(code).unwrap()) {
+            assert!(breaks_a_line(&format!("a{c}b")), "{c:?}");
+        }
+        for plain in ["", " ", "a b", "ü\u{a0}", "\u{2027}", "😀"] {
+            assert!(!breaks_a_line(plain), "{plain:?}");
+        }
+    }
+}
