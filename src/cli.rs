@@ -19,6 +19,7 @@ use clap_complete::Shell;
 
 use crate::Process;
 use crate::config::context::StoreChoice;
+use crate::config::shown::without_addresses;
 use crate::config::{Context, Inputs, resolve};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
@@ -207,6 +208,7 @@ fn help_or_usage(error: &clap::Error, process: &mut Process<'_>) -> Result<()> {
         }
         _ => {}
     }
+    let text = without_addresses(&text);
     let lines = text.lines().map(str::trim);
     let mut lines = lines.filter(|line| !line.is_empty()).peekable();
     let first = lines.next().unwrap_or_default();

@@ -12,8 +12,9 @@ mod excerpt;
 pub mod file;
 mod method;
 mod resolve;
+pub mod shown;
 pub mod source;
 
 pub use context::Context;
 pub use entry::of_entry;
-pub use resolve::{Inputs, config_path, resolve, resolve_entry};
+pub use resolve::{Inputs, check_options, config_path, resolve, resolve_entry};

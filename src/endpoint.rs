@@ -23,6 +23,10 @@ impl Endpoint {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut url = Url::parse(text.trim()).map_err(|error| format!("not a URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
+            // `user:password@host` is a URL too, of the scheme `user`.
+            if !text.contains("://") {
+                return Err("it does not begin with http:// or https://".into());
+            }
             return Err(format!(
                 "the scheme is {:?}, not http or https",
                 url.scheme()

@@ -13,10 +13,10 @@ use crate::cli::Setting;
 use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::context::Context;
 use crate::config::edit::{self, Edit};
-use crate::config::file::{self, ConfigFile, HeaderValue};
+use crate::config::file::{self, ConfigFile, ContextEntry, HeaderValue};
+use crate::config::shown::{REDACTED, redacted_address, without_userinfo};
 use crate::config::{Inputs, config_path, of_entry, resolve, resolve_entry};
 use crate::error::{Error, Result, Slug};
-use crate::http::shown;
 use crate::sdk;
 pub(super) use write::{Found, save_client_id, save_context};
 
@@ -167,7 +167,7 @@ fn required(setting: &Setting<'_, '_>) -> Result<ConfigFile> {
     })
 }
 
-/// Values of headers may be secrets, and a proxy's URL may hold a password.
+/// Values of headers may be secrets, and whoever wrote an address may have put a password into it.
 fn view(setting: &mut Setting<'_, '_>) -> Result<()> {
     let file = required(setting)?;
     let mut redactions: Vec<(&str, Vec<&str>, Value)> = Vec::new();
@@ -175,16 +175,11 @@ fn view(setting: &mut Setting<'_, '_>) -> Result<()> {
         let name = entry.name.value.as_str();
         for (header, value) in entry.headers.iter().flatten() {
             if matches!(value, HeaderValue::Literal(_)) {
-                redactions.push((name, vec!["headers", header], json!("REDACTED")));
+                redactions.push((name, vec!["headers", header], json!(REDACTED)));
             }
         }
-        let proxy = entry
-            .proxy_url
-            .as_ref()
-            .and_then(|text| url::Url::parse(&text.value).ok());
-        if let Some(url) = proxy.filter(|url| url.password().is_some()) {
-            redactions.push((name, vec!["proxy-url"], json!(shown(&url))));
-        }
+        let redacted = redacted_addresses(entry).into_iter();
+        redactions.extend(redacted.map(|(path, value)| (name, path, value)));
     }
     let edits: Vec<Edit<'_>> = redactions
         .iter()
@@ -203,7 +198,42 @@ fn view(setting: &mut Setting<'_, '_>) -> Result<()> {
             .because(refusal)
             .hint("write the contexts in block style, a key on each line")
     })?;
-    setting.print(&text)
+    // Comments and values that are no addresses of ours may hold one too.
+    setting.print(&without_userinfo(&text))
+}
+
+/// Gives what is shown in place of the addresses of a context that are not shown as they are.
+fn redacted_addresses(entry: &ContextEntry) -> Vec<(Vec<&'static str>, Value)> {
+    let (dex, iap, gcp) = (entry.dex.as_ref(), entry.iap.as_ref(), entry.gcp.as_ref());
+    let single = [
+        (vec!["endpoint"], entry.endpoint.as_ref()),
+        (vec!["proxy-url"], entry.proxy_url.as_ref()),
+        (
+            vec!["iap", "token-uri"],
+            iap.and_then(|block| block.token_uri.as_ref()),
+        ),
+        (
+            vec!["gcp", "token-uri"],
+            gcp.and_then(|block| block.token_uri.as_ref()),
+        ),
+    ];
+    let lists = [
+        (vec!["servers"], entry.servers.as_ref()),
+        (
+            vec!["dex", "login-origins"],
+            dex.and_then(|block| block.login_origins.as_ref()),
+        ),
+    ];
+    let single = single
+        .into_iter()
+        .filter_map(|(path, text)| Some((path, json!(redacted_address(&text?.value)?))));
+    let lists = lists.into_iter().filter_map(|(path, texts)| {
+        let texts = texts?.iter().map(|text| text.value.as_str());
+        let is_redacted = texts.clone().any(|text| redacted_address(text).is_some());
+        let shown = texts.map(|text| redacted_address(text).unwrap_or_else(|| text.to_owned()));
+        is_redacted.then(|| (path, json!(shown.collect::<Vec<_>>())))
+    });
+    single.chain(lists).collect()
 }
 
 fn validate(setting: &mut Setting<'_, '_>) -> Result<()> {

@@ -267,6 +267,10 @@ pub(super) fn parse_proxy(text: &str) -> Result<url::Url, String> {
     let url = url::Url::parse(text).map_err(|error| error.to_string())?;
     match url.scheme() {
         "http" | "https" | "socks5" | "socks5h" if url.host().is_some() => Ok(url),
+        // `user:password@host` is a URL too, of the scheme `user`.
+        _ if !text.contains("://") => {
+            Err("it does not begin with http://, https://, socks5:// or socks5h://".to_owned())
+        }
         scheme => Err(format!(
             "the scheme is {scheme:?}, not http, https, socks5 or socks5h"
         )),

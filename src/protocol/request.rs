@@ -89,7 +89,7 @@ impl ExecInfo {
             Ok(url) => Ok(Some(Origin::of(&url))),
             Err(error) => Err(Error::new(
                 Slug::ExecServerRefused,
-                format!("the exec info names the server {server:?}"),
+                "the exec info names a server that is no URL",
             )
             .because(error)
             .hint("correct the kubeconfig's cluster.server")),

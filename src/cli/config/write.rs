@@ -7,9 +7,13 @@ use serde_json::{Value, json};
 use super::{absolute, check, load, path, read_text};
 use crate::cli::Setting;
 use crate::cli::options::TargetOptions;
-use crate::config::context::{Context, Deadlines, Method, StoreChoice};
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, ContextEntry, Source};
+use crate::config::shown::without_userinfo;
+use crate::config::{
+    self,
+    context::{Context, Deadlines, Method, StoreChoice},
+};
 use crate::environment;
 use crate::error::{Error, Result, Slug};
 use crate::store::EditedFile;
@@ -80,6 +84,7 @@ pub(super) fn set_context(
     name: &str,
     target: &TargetOptions,
 ) -> Result<()> {
+    config::check_options(target)?;
     let mut writing = Writing::default();
     if let Some(method) = &target.method {
         writing.method(method)?;
@@ -355,6 +360,6 @@ fn not_editable(path: &Path, refusal: &edit::NotEditable) -> Error {
     }
     error.hint(format!(
         "paste these lines where they belong:\n{}",
-        refusal.paste
+        without_userinfo(&refusal.paste)
     ))
 }
