@@ -161,6 +161,15 @@ impl Credential {
         now < self.expires_at
     }
 
+    /// Gives the cookies that have not ended, each by its own end: of a set some may be over before the others.
+    pub fn live_cookies(&self, now: DateTime<Utc>) -> Vec<Cookie> {
+        let Material::Cookies(cookies) = &self.material else {
+            return Vec::new();
+        };
+        let is_live = |cookie: &&Cookie| cookie.expires.is_none_or(|end| now < end);
+        cookies.iter().filter(is_live).cloned().collect()
+    }
+
     /// Gives the whole life it had when it was made.
     pub fn lifetime(&self) -> TimeDelta {
         self.expires_at - self.issued_at
@@ -264,6 +273,33 @@ mod tests {
             (unknown.expires_at, unknown.expiry_source),
             (at(3600), ExpirySource::Assumed)
         );
+    }
+
+    #[test]
+    fn a_cookie_of_a_set_ends_by_its_own_end() {
+        let cookie = |name: &str, end: Option<i64>| Cookie {
+            name: name.into(),
+            value: Secret::new("v"),
+            domain: "h".into(),
+            host_only: true,
+            path: "/".into(),
+            secure: false,
+            http_only: false,
+            expires: end.map(at),
+        };
+        let cookies = vec![
+            cookie("a", Some(10)),
+            cookie("b", None),
+            cookie("c", Some(20)),
+        ];
+        let set = Credential::new(Material::Cookies(cookies), None, at(0), None, None);
+        let names = |seconds| -> Vec<String> {
+            let live = set.live_cookies(at(seconds));
+            live.into_iter().map(|cookie| cookie.name).collect()
+        };
+        assert_eq!(names(9), ["a", "b", "c"]);
+        assert_eq!(names(10), ["b", "c"]);
+        assert_eq!(names(20), ["b"]);
     }
 
     #[test]

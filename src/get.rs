@@ -146,7 +146,9 @@ impl Getting<'_> {
                 }
                 Ok(Verdict::Refused) => old = None,
                 Ok(Verdict::Taken | Verdict::Unknown(_)) => {}
-                Err(error) => return Ok(self.old_one(session, &error)),
+                Err(error) if self.is_live(session) => return Ok(self.old_one(session, &error)),
+                // It has ended while nobody answered.
+                Err(_) => old = None,
             }
         }
         match (self.logged_in(), old) {

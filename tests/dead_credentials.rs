@@ -9,6 +9,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use kfp_credential::cli::options::{CommonOptions, ContactOptions, TargetOptions};
+use kfp_credential::config::{Inputs, resolve};
+use kfp_credential::credential::{Cookie, Credential, ExpirySource, KnownEnd, Material};
+use kfp_credential::environment::Environment;
+use kfp_credential::get::session_key;
+use kfp_credential::method::check::check;
+use kfp_credential::run::Run;
+use kfp_credential::secret::Secret;
+use kfp_credential::store::Entry;
+use kfp_credential::trace::Trace;
 use peers::curl::Curl;
 use peers::dex;
 use peers::front_door::RealDoor;
@@ -227,6 +237,135 @@ fn a_logout_of_all_asks_each_server() {
     said.assert_says(&format!("{} has ended the session", doors[0].endpoint()))
         .assert_says(&format!("{} was asked to end", doors[1].endpoint()));
     assert!(stored(&home).is_empty());
+}
+
+// ------------------------------------------- what has ended is not sent again
+
+#[test]
+fn a_session_that_the_server_has_just_ended_is_not_sent_again() {
+    let door = FrontDoor::start(Options {
+        relying_party: RelyingParty::Authservice,
+        ..Options::default()
+    });
+    let home = visitor();
+    let session = session_value(&get(&home, &door));
+    door.server.clear();
+    logout(&home, &door.endpoint(), &[USER]).assert_says("has ended the session");
+    let sent = door.server.requests();
+    let paths: Vec<&str> = sent
+        .iter()
+        .filter(|request| request.contains(&session))
+        .map(support::http::Request::path)
+        .collect();
+    assert_eq!(paths, ["/authservice/logout"]);
+}
+
+#[test]
+fn a_session_that_ends_before_its_turn_in_a_logout_is_not_sent() {
+    let slow = FrontDoor::start_with(Options::default(), |request| {
+        if request.path() == "/oauth2/sign_out" {
+            sleep(Duration::from_millis(3200));
+        }
+        None
+    });
+    let short = FrontDoor::start(Options {
+        relying_party: RelyingParty::Authservice,
+        session_seconds: 3,
+        ..Options::default()
+    });
+    let home = visitor();
+    let mut config = "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n".to_owned();
+    for (name, door) in [("slow", &slow), ("short", &short)] {
+        config += &format!(
+            "  - name: {name}\n    endpoint: {}\n    store: file\n    dex: {{username: {USER}}}\n",
+            door.endpoint()
+        );
+    }
+    home.config(&config);
+    get(&home, &slow);
+    let session = session_value(&get(&home, &short));
+    short.server.clear();
+    home.run(&["logout", "--all"]).assert_success();
+    let sent = short.server.requests();
+    assert!(
+        !sent.iter().any(|request| request.contains(&session)),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn a_check_sends_no_cookie_that_has_ended() {
+    let server = Server::start(|_| Response::json(200, r#"{"multi_user":true}"#));
+    let now = chrono::Utc::now();
+    let cookie = |name: &str, seconds: i64| Cookie {
+        name: name.into(),
+        value: Secret::new(format!("value-of-{name}")),
+        domain: "127.0.0.1".into(),
+        host_only: true,
+        path: "/".into(),
+        secure: false,
+        http_only: true,
+        expires: Some(now + chrono::TimeDelta::seconds(seconds)),
+    };
+    let material = Material::Cookies(vec![cookie("ended", -5), cookie("live", 600)]);
+    for (life, sent) in [(600, Some("live=value-of-live")), (-1, None)] {
+        server.clear();
+        let end = KnownEnd {
+            at: now + chrono::TimeDelta::seconds(life),
+            source: ExpirySource::MaxAge,
+        };
+        let issued = now - chrono::TimeDelta::hours(1);
+        let credential = Credential::new(material.clone(), None, issued, Some(end), None);
+        checked(&server.origin(), credential);
+        let heard = server.requests();
+        let cookies: Vec<_> = heard
+            .iter()
+            .map(|request| request.header("cookie"))
+            .collect();
+        assert_eq!(cookies, sent.map(Some).into_iter().collect::<Vec<_>>());
+    }
+    let token = Material::Bearer(Secret::new("an-ended-token"));
+    let end = KnownEnd {
+        at: now - chrono::TimeDelta::seconds(1),
+        source: ExpirySource::Jwt,
+    };
+    server.clear();
+    checked(
+        &server.origin(),
+        Credential::new(token, None, now, Some(end), None),
+    );
+    assert!(server.requests().is_empty());
+}
+
+/// Checks a credential at an endpoint, whatever comes of it.
+fn checked(endpoint: &str, credential: Credential) {
+    let (environment, trace) = (Environment::default(), Trace::default());
+    let target = TargetOptions {
+        endpoint: Some(endpoint.to_owned()),
+        username: Some(USER.to_owned()),
+        ..TargetOptions::default()
+    };
+    let context = resolve(&Inputs {
+        common: &CommonOptions::default(),
+        target: &target,
+        contact: &ContactOptions::default(),
+        exec: None,
+        environment: &environment,
+    });
+    let context = context.expect("a context");
+    let run = Run {
+        environment: &environment,
+        trace: &trace,
+        now: chrono::Utc::now,
+    };
+    let key = session_key(&context);
+    let entry = Entry::new(&key, "dex", endpoint, true, credential);
+    check(run, &context, &[], &entry).expect("a verdict");
+}
+
+fn session_value(document: &Value) -> String {
+    let cookie = &document["status"]["cookies"][0]["value"];
+    cookie.as_str().expect("a session").to_owned()
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //!
 //! A relying party may answer with the session's cookies set anew (oauth2-proxy's `cookie_refresh`); the old ones may be
 //! dead from then on, so whoever checks a session must keep what it got.
+//!
+//! What is known to have ended is not sent: that it is refused is known too, and an older oidc-authservice was seen to
+//! lock up on an ended session.
 
 use crate::config::Context;
 use crate::credential::{Cookie, Credential, Material};
@@ -40,6 +43,10 @@ pub fn check(
     safe_way(endpoint.url(), context)?;
     let http = Http::new(context, &endpoint, extra_headers, run.trace)?;
     let url = endpoint.join(HEALTH_PATHS[0]);
+    let now = (run.now)();
+    if !entry.credential.is_live(now) {
+        return Ok(Verdict::Refused);
+    }
     match &entry.credential.material {
         Material::Bearer(token) => {
             http.keep_secret(token);
@@ -47,7 +54,7 @@ pub fn check(
             Ok(judged(&http.get_with(&url, JSON, &[header])?))
         }
         Material::Cookies(cookies) => {
-            http.bring_cookies(cookies);
+            http.bring_cookies(&entry.credential.live_cookies(now));
             let verdict = judged(&http.get(&url, JSON)?);
             let (now_there, end) = http.session_cookies(endpoint.url(), 0);
             if !matches!(verdict, Verdict::Taken) || same(cookies, &now_there) {
