@@ -6,6 +6,7 @@ pub mod dex;
 pub mod gcp;
 pub mod google;
 pub mod iap;
+mod identity;
 pub mod none;
 pub mod proof;
 pub mod sign_out;
@@ -225,13 +226,13 @@ fn open_endpoint(
     extra_headers: &[(String, Secret)],
     now: DateTime<Utc>,
 ) -> Result<Fresh> {
-    let endpoint = none::check(http, context, endpoint, extra_headers)?;
+    let (endpoint, unproven) = none::check(http, context, endpoint, extra_headers)?;
     let credential = Credential::new(Material::None, None, now, None, context.session_lifetime);
     Ok(Fresh {
         credential,
         method: "none",
         endpoint,
-        unproven: None,
+        unproven,
         clock_ahead: None,
     })
 }

@@ -1,22 +1,36 @@
 //! No credential at all: right for a standalone Kubeflow Pipelines, and wrong for a multi-user one that was reached
 //! past its gateway, whose API then says "there is no user identity header". The proof tells the two apart.
+//!
+//! The context's extra headers are a credential here: what stands before the API may make an identity of them, so they
+//! are proven by a request that needs one, and not by their names.
 
 use crate::config::Context;
+use crate::config::context::Method;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;
+use crate::method::identity::{self, Identity};
 use crate::method::proof::{Proof, is_kubeflow_pipelines, prove};
 use crate::secret::Secret;
 
-/// Checks that the endpoint is a Kubeflow Pipelines API that serves us without a credential; gives its base URL.
+/// Checks that the endpoint is a Kubeflow Pipelines API that serves us without a credential, or with the context's extra
+/// headers; gives its base URL, and why that is unproven where the caller wants no proof of such headers.
 pub fn check(
     http: &Http<'_>,
     context: &Context,
     endpoint: &Endpoint,
     extra_headers: &[(String, Secret)],
-) -> Result<Endpoint> {
+) -> Result<(Endpoint, Option<String>)> {
+    let has_headers = !extra_headers.is_empty();
+    let unproven = || Some("not verified, as was asked".to_owned());
+    if has_headers && !context.verify && matches!(context.method, Method::None) {
+        return Ok((endpoint.clone(), unproven()));
+    }
     let proof = match prove(http, endpoint, &[]) {
         Ok(proof) => proof,
+        Err(error) if error.slug() == Slug::LoginNotAccepted && has_headers => {
+            return Err(error.hint(correct(extra_headers)));
+        }
         Err(error) if error.slug() == Slug::LoginNotAccepted => {
             return Err(Error::new(
                 Slug::EndpointNotRecognised,
@@ -31,13 +45,28 @@ pub fn check(
     match proof {
         Proof::Unproven(error) => Err(error),
         Proof::Proven(base, answer) if is_kubeflow_pipelines(&answer) => {
-            let identified = extra_headers
-                .iter()
-                .any(|(name, _)| names_an_identity(name));
-            if answer["multi_user"] == true && !identified {
+            if answer["multi_user"] != true {
+                return Ok((base, None));
+            }
+            if !has_headers {
                 return Err(identity_required(context, endpoint));
             }
-            Ok(base)
+            if !context.verify {
+                return Ok((base, unproven()));
+            }
+            match identity::ask(http, &base, context.namespace.as_deref(), &[])? {
+                Identity::Known => Ok((base, None)),
+                Identity::Nobody(words) => Err(identity_required(context, endpoint)
+                    .because(words)
+                    .hint(correct(extra_headers))),
+                Identity::Refused(words) => {
+                    let what = format!("{endpoint} does not accept the context's extra headers");
+                    Err(Error::new(Slug::LoginNotAccepted, what)
+                        .because(words)
+                        .hint(correct(extra_headers)))
+                }
+                Identity::Unproven(error) => Err(error),
+            }
         }
         Proof::Proven(..) | Proof::NotFound => Err(Error::new(
             Slug::EndpointNotRecognised,
@@ -48,11 +77,15 @@ pub fn check(
     }
 }
 
-/// The API server takes the user from a header whose name is configured: `kubeflow-userid`,
-/// `x-goog-authenticated-user-email`, or a site's own (`KUBEFLOW_USERID_HEADER`).
-fn names_an_identity(header: &str) -> bool {
-    let header = header.to_lowercase();
-    header.contains("user") || header.contains("email")
+fn correct(extra_headers: &[(String, Secret)]) -> String {
+    let names: Vec<&str> = extra_headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    format!(
+        "correct the context's extra headers ({}): they are all that says who asks",
+        names.join(", ")
+    )
 }
 
 fn identity_required(context: &Context, endpoint: &Endpoint) -> Error {

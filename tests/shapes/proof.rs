@@ -169,6 +169,152 @@ fn a_multi_user_api_past_its_gateway_asks_for_an_identity() {
         .assert_says("kubeflow-userid");
 }
 
+/// Starts a door that makes an identity of service headers of its own, as HAProxy and Cloudflare Access do.
+fn door_of_service_headers() -> Server {
+    Server::start(|request| {
+        if request.header("x-service-secret") != Some("the-secret-value") {
+            return Response::text(403, "Forbidden");
+        }
+        let mut inside = request.clone();
+        inside
+            .headers
+            .retain(|(name, _)| !name.eq_ignore_ascii_case("kubeflow-userid"));
+        inside
+            .headers
+            .push(("kubeflow-userid".to_owned(), USER.to_owned()));
+        kfp_api::MultiUser::with_users("kubeflow-userid", &[(USER, "team-1")]).answer(&inside)
+    })
+}
+
+fn with_headers(endpoint: &str, headers: &str, more: &str) -> Sandbox {
+    let home = Sandbox::new();
+    home.config(&format!(
+        "apiVersion: kfp-credential/v1\nkind: Config\ncurrent-context: a\ncontexts:\n  - name: a\n    \
+         endpoint: {endpoint}\n    headers: {{{headers}}}\n    {more}\n"
+    ));
+    home
+}
+
+#[test]
+fn extra_headers_that_the_door_makes_an_identity_of_are_a_credential() {
+    let door = door_of_service_headers();
+    let headers = "X-Service-Id: robot, X-Service-Secret: the-secret-value";
+    for (more, namespace) in [
+        ("none: {}", "kubeflow"),
+        ("none: {}\n    namespace: team-1", "team-1"),
+        ("namespace: team-1", "team-1"),
+        // Known there, and bound to no role: that is for the API to say.
+        ("none: {}\n    namespace: team-2", "team-2"),
+    ] {
+        door.clear();
+        let home = with_headers(&door.origin(), headers, more);
+        let output = home.run(&["get"]).assert_success();
+        let status = &output.json()["status"];
+        assert_eq!(status["headers"]["X-Service-Id"][0], "robot");
+        let asked = door.requests();
+        let list = asked
+            .iter()
+            .find(|request| request.path().ends_with("/experiments"));
+        let list = list.expect("a request that needs an identity");
+        assert_eq!(list.query("namespace").as_deref(), Some(namespace));
+        assert_eq!(list.query("page_size").as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn extra_headers_that_tell_the_api_nobody_are_no_credential_whatever_their_names() {
+    let server = Server::start(|request| {
+        kfp_api::MultiUser::with_users("x-site-identity", &[(USER, "team-1")]).answer(request)
+    });
+    let headers = format!("kubeflow-userid: {USER}, X-User-Email: {USER}");
+    for more in ["none: {}", "namespace: team-1"] {
+        let home = with_headers(&server.origin(), &headers, more);
+        home.run(&["get"])
+            .assert_error(3, "identity-required")
+            .assert_says("there is no user identity header")
+            .assert_says("X-User-Email, kubeflow-userid");
+    }
+    let home = with_headers(
+        &server.origin(),
+        &format!("X-Site-Identity: {USER}"),
+        "none: {}",
+    );
+    home.run(&["get"]).assert_success();
+}
+
+#[test]
+fn extra_headers_that_the_door_refuses_are_told() {
+    let door = door_of_service_headers();
+    let home = with_headers(
+        &door.origin(),
+        "X-Service-Secret: a-wrong-value",
+        "none: {}",
+    );
+    home.secret("a-wrong-value");
+    home.run(&["get"])
+        .assert_error(5, "login-not-accepted")
+        .assert_says("X-Service-Secret");
+
+    // Its health is open to all, its lists are not.
+    let open = Server::start(|request| {
+        if is_health(request) {
+            return kfp_api::MultiUser::knows_nobody().answer(request);
+        }
+        Response::text(403, "RBAC: access denied")
+    });
+    let home = with_headers(&open.origin(), "X-A: 1", "none: {}");
+    home.run(&["get"])
+        .assert_error(5, "login-not-accepted")
+        .assert_says("extra headers");
+}
+
+#[test]
+fn without_verification_extra_headers_are_not_tried() {
+    let nobody = Server::start(|_| Response::text(403, "Forbidden"));
+    let home = with_headers(&nobody.origin(), "X-A: 1", "none: {}");
+    home.run(&["get", "--no-verify"]).assert_success();
+    assert!(nobody.requests().is_empty());
+    // Without such headers there is nothing to leave out: the proof says that it is no login page.
+    let plain = [
+        "get",
+        "--no-verify",
+        "--method",
+        "none",
+        "--endpoint",
+        &nobody.origin(),
+    ];
+    let home = Sandbox::new();
+    home.run(&plain).assert_error(6, "endpoint-not-recognised");
+}
+
+#[test]
+fn an_older_api_proves_an_identity_too_and_no_empty_one_is_ever_sent() {
+    let old = Server::start(|request| {
+        if request.path().contains("/v2beta1/") {
+            return Response::text(404, "404 page not found");
+        }
+        kfp_api::MultiUser::with_users("kubeflow-userid", &[(USER, "kubeflow")]).answer(request)
+    });
+    let headers = format!("kubeflow-userid: {USER}");
+    let home = with_headers(&old.origin(), &headers, "none: {}");
+    home.run(&["get"]).assert_success();
+
+    old.clear();
+    for source in ["''", "{file: ~/empty}", "{command: [printf, ' ']}"] {
+        let headers = format!("kubeflow-userid: {source}");
+        let home = with_headers(&old.origin(), &headers, "none: {}");
+        home.file("empty", "\n");
+        let output = home.run(&["get"]);
+        assert_eq!(
+            (output.status, output.stdout.as_str()),
+            (3, ""),
+            "{}",
+            output.shown()
+        );
+    }
+    assert!(old.requests().is_empty());
+}
+
 #[test]
 fn an_endpoint_without_any_login_is_told_on_v() {
     let server = Server::start(kfp_api::standalone);

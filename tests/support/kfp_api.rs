@@ -52,6 +52,99 @@ pub fn multi_user_direct(request: &Request) -> Response {
     api(request, path, &ui_health(true)).unwrap_or_else(pipelines_ui)
 }
 
+/// Is the multi-user API server itself, in the words of the real one (2.17.0).
+pub struct MultiUser {
+    /// The header that carries the user, and who may list experiments where.
+    identity_header: &'static str,
+    bound: Vec<(&'static str, &'static str)>,
+    takes_bearers: bool,
+}
+
+impl MultiUser {
+    /// Starts one that knows these users, each bound to a role in a namespace.
+    pub fn with_users(
+        identity_header: &'static str,
+        bound: &[(&'static str, &'static str)],
+    ) -> Self {
+        Self {
+            identity_header,
+            bound: bound.to_vec(),
+            takes_bearers: false,
+        }
+    }
+
+    /// Starts one that takes nobody's headers and no bearer.
+    pub fn knows_nobody() -> Self {
+        Self::with_users("kubeflow-userid", &[])
+    }
+
+    /// Starts one that takes every bearer, and binds none to a role.
+    pub fn takes_bearers() -> Self {
+        Self {
+            takes_bearers: true,
+            ..Self::knows_nobody()
+        }
+    }
+
+    /// Answers as the server does: health for everybody, a list only for somebody.
+    pub fn answer(&self, request: &Request) -> Response {
+        let path = without_prefix(request.path());
+        if path.ends_with("/healthz") || !path.ends_with("/experiments") {
+            let health = json!({
+                "commit_sha": COMMIT, "tag_name": "2.17.0", "multi_user": true, "pipeline_store": "database",
+            });
+            return api(request, path, &health).unwrap_or_else(pipelines_ui);
+        }
+        let is_v1 = path.starts_with("/apis/v1beta1/");
+        let key = if is_v1 {
+            "resource_reference_key.id"
+        } else {
+            "namespace"
+        };
+        let namespace = request.query(key).unwrap_or_default();
+        if namespace.is_empty() {
+            let message = "List experiments failed: Failed to authorize with API: Invalid input error: \
+                           An experiment cannot have an empty namespace in multi-user mode";
+            return rpc_status(400, 3, message);
+        }
+        let user = match request.header(self.identity_header) {
+            // The real one crashes here.
+            Some("") => return Response::close(),
+            Some(user) => Some(user.to_owned()),
+            None => {
+                let bearer = request.header("authorization");
+                let bearer =
+                    bearer.filter(|value| self.takes_bearers && value.starts_with("Bearer "));
+                bearer.map(|_| "system:serviceaccount:team-1:default-editor".to_owned())
+            }
+        };
+        let Some(user) = user else {
+            let message = "List experiments failed: Failed to authorize with API: Failed to authorize with API: \
+                           Unauthenticated: Failed to check authorization. User identity is empty in the request \
+                           header: Unauthenticated: Request header error: there is no user identity header.";
+            return rpc_status(401, 16, message);
+        };
+        if self.bound.contains(&(user.as_str(), namespace.as_str())) {
+            return Response::json(200, "{}");
+        }
+        let message = format!(
+            "List experiments failed: Failed to authorize with API: Failed to authorize with API: PermissionDenied: \
+             User '{user}' is not authorized with reason:  (request: &ResourceAttributes{{Namespace:{namespace},\
+             Verb:list,Group:pipelines.kubeflow.org,Version:v1beta1,Resource:experiments,Subresource:,Name:,}})"
+        );
+        rpc_status(403, 7, &message)
+    }
+}
+
+/// Is an error of v2beta1 as the real API server writes it.
+fn rpc_status(status: u16, code: u32, message: &str) -> Response {
+    let message = json!(message);
+    Response::json(
+        status,
+        format!("{{\"code\":{code}, \"message\":{message}, \"details\":[]}}"),
+    )
+}
+
 /// Makes a token that looks like a Kubernetes service account's, for this audience, good for this
 /// many seconds from now (or since, when negative). Nobody has signed it.
 pub fn service_account_token(audience: &str, seconds: i64) -> String {
