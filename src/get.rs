@@ -56,7 +56,8 @@ pub fn credential(
             "reading the token file {}",
             file.path.display()
         ));
-        let fresh = method::log_in(context, &Means::of_nobody(run, extra_headers))?;
+        let endpoint = method::endpoint(context)?;
+        let fresh = method::read_token_file(context, file, endpoint, (run.now)())?;
         return Ok(fresh.entry(&key));
     }
     let store = Store::new(context.store, run.environment, run.trace, wish.interactive);
@@ -330,9 +331,6 @@ pub fn extra_headers(run: Run<'_>, context: &Context) -> Result<Vec<(String, Sec
             Error::new(Slug::ConfigInvalid, format!("{what} of {} names the keyring", context.display_name()))
                 .hint("the keyring holds passwords only: use {env: NAME}, {file: PATH} or {command: [PROGRAM]}")
         })?;
-        headers.push((header.name.clone(), value));
-    }
-    Ok(headers)
         // An API server was seen to crash on an identity that is empty.
         if value.expose().trim().is_empty() || breaks_a_line(value.expose()) {
             let why = format!(
@@ -342,6 +340,9 @@ pub fn extra_headers(run: Run<'_>, context: &Context) -> Result<Vec<(String, Sec
             return Err(Error::new(Slug::ConfigInvalid, why)
                 .hint("correct the file, variable or command that its value comes from"));
         }
+        headers.push((header.name.clone(), value));
+    }
+    Ok(headers)
 }
 
 /// Tells whether a store was named that must work for a person who logs in.

@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::Context;
-use crate::config::context::{Dex, Method};
+use crate::config::context::{Dex, Method, TokenFile};
 use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};
@@ -55,18 +55,6 @@ pub struct Means<'a> {
     pub grants: Option<&'a Grants<'a>>,
 }
 
-impl<'a> Means<'a> {
-    /// Gives the means of a login that needs neither a person nor a refresh token.
-    pub fn of_nobody(run: Run<'a>, extra_headers: &'a [(String, Secret)]) -> Self {
-        Self {
-            run,
-            extra_headers,
-            person: None,
-            grants: None,
-        }
-    }
-}
-
 impl Fresh {
     /// Makes the store's entry of it.
     pub fn entry(&self, key: &Key) -> Entry {
@@ -88,28 +76,14 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
         ..
     } = *means;
     let (trace, now) = (run.trace, run.now);
-    let Some(endpoint) = &context.endpoint else {
-        return Err(Error::new(
-            Slug::ConfigMissing,
-            format!("{} has no endpoint", context.display_name()),
-        ));
-    };
-    if let Method::TokenFile(file) = &context.method {
-        let credential = token_file::read(file, context.session_lifetime, now())?;
-        return Ok(Fresh {
-            credential,
-            method: "token-file",
-            endpoint: endpoint.clone(),
-            unproven: None,
-            clock_ahead: None,
-        });
-    }
+    let endpoint = endpoint(context)?;
     // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
     let has_headers = !extra_headers.is_empty() && !endpoint.is_in_cluster();
-    let has_secrets = matches!(
-        context.method,
-        Method::Dex(_) | Method::Iap(_) | Method::Gcp(_)
-    );
+    let has_secrets = match context.method {
+        Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) => true,
+        Method::TokenFile(_) => context.verify && !endpoint.is_in_cluster(),
+        Method::Detect(_) | Method::None => false,
+    };
     if has_secrets || has_headers {
         safe_way(endpoint.url(), context)?;
     }
@@ -117,6 +91,8 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
     let fresh = match (&context.method, person) {
         (Method::Iap(iap), _) => iap::log_in(&http, context, iap, endpoint, means),
         (Method::Gcp(google), _) => gcp::log_in(&http, context, google, endpoint, run),
+        (Method::TokenFile(file), _) => read_token_file(context, file, endpoint, now())
+            .and_then(|fresh| token_file::proof::proven(&http, context, file, fresh)),
         (Method::Detect(dex) | Method::Dex(dex), Some(person)) => {
             through_dex(&http, context, dex, endpoint, person, extra_headers, now)
         }
@@ -136,6 +112,30 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
         }),
         Err(error) => Err(http.censored(error)),
     }
+}
+
+/// Gives where a context leads.
+pub fn endpoint(context: &Context) -> Result<&Endpoint> {
+    context.endpoint.as_ref().ok_or_else(|| {
+        let what = format!("{} has no endpoint", context.display_name());
+        Error::new(Slug::ConfigMissing, what)
+    })
+}
+
+/// Reads the token of a file, and contacts nobody.
+pub fn read_token_file(
+    context: &Context,
+    file: &TokenFile,
+    endpoint: &Endpoint,
+    now: DateTime<Utc>,
+) -> Result<Fresh> {
+    Ok(Fresh {
+        credential: token_file::read(file, context.session_lifetime, now)?,
+        method: "token-file",
+        endpoint: endpoint.clone(),
+        unproven: None,
+        clock_ahead: None,
+    })
 }
 
 /// Names the side on which a clock is that differs by so much.

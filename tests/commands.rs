@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use support::BINARY;
 use support::front_door::{Connector, FrontDoor, Options, PASSWORD, USER};
 use support::http::{Response, Server, TestCa, forward};
-use support::kfp_api::{made_up_jwt, service_account_token};
+use support::kfp_api::{MultiUser, made_up_jwt, service_account_token};
 use support::sandbox::{Output, Sandbox};
 
 const AUDIENCE: &str = "pipelines.kubeflow.org";

@@ -213,12 +213,21 @@ fn report(
         .map(|who| format!(" as {who}"))
         .unwrap_or_default();
     let first = match (&fresh.credential.material, &context.method) {
-        (Material::None, _) => format!("{endpoint} asks for no login."),
+        (Material::None, _) if context.headers.is_empty() => {
+            format!("{endpoint} asks for no login.")
+        }
+        (Material::None, _) => {
+            format!("Nothing to log in: the context's extra headers are for {endpoint}.")
+        }
         (_, Method::TokenFile(file)) => {
-            format!(
-                "Nothing to log in: the token in {}{who} is good until {end}.",
-                file.path.display()
-            )
+            let (file, end) = (file.path.display(), words::end_of(&fresh.credential, now));
+            if fresh.unproven.is_none() {
+                format!(
+                    "Nothing to log in: {endpoint} takes the token in {file}{who}, until {end}."
+                )
+            } else {
+                format!("Nothing to log in: there is a token in {file}{who}, until {end}.")
+            }
         }
         _ => format!("Logged in to {endpoint}{who}, until {end}."),
     };

@@ -145,12 +145,14 @@ fn row(
         })
     };
     if let Some(credential) = credential {
-        row.state = match credential.material {
+        row.state = match (&credential.material, &context.method) {
             _ if !credential.is_live(now) => "expired",
-            Material::None => "no login needed",
+            (Material::None, _) => "no login needed",
+            // Nobody is asked here whether the endpoint takes it.
+            (_, Method::TokenFile(_)) => "not tried",
             _ => "logged in",
         };
-        row.end = Some(words::until(credential.expires_at, now));
+        row.end = Some(words::end_of(&credential, now));
         row.expires_at = Some(wire_time(credential.expires_at));
         row.principal = credential.principal;
     }

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::credential::wire_time;
+use crate::credential::{Credential, ExpirySource, Material, wire_time};
+use crate::jwt;
 use crate::method;
 
 /// Gives a time with its distance: `2026-11-23T21:38:36Z (in 23h 59m)`.
@@ -12,6 +13,23 @@ pub(super) fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
         return format!("{time_text} (over)");
     }
     format!("{time_text} (in {})", life(time - now))
+}
+
+/// Gives a credential's end, and where nobody knows it, that it is assumed.
+pub(super) fn end_of(credential: &Credential, now: DateTime<Utc>) -> String {
+    let end = until(credential.expires_at, now);
+    let Material::Bearer(token) = &credential.material else {
+        return end;
+    };
+    match credential.expiry_source {
+        ExpirySource::Assumed if jwt::claims(token.expose()).is_some() => {
+            format!("{end}, which is assumed: the token tells no end")
+        }
+        ExpirySource::Assumed => {
+            format!("{end}, which is assumed: the token is opaque, no JWT that would tell")
+        }
+        _ => end,
+    }
 }
 
 /// Tells of a server's clock that differs from ours by more than a minute.

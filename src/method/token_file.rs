@@ -1,6 +1,8 @@
 //! A bearer token that somebody else keeps fresh in a file, such as Kubernetes' projected service account token. It is
 //! read anew on every call and never stored.
 
+pub(super) mod proof;
+
 use std::io;
 
 use chrono::{DateTime, Utc};

@@ -33,7 +33,7 @@ fn status_tells_of_every_context_and_contacts_nobody() {
     assert_eq!(row(0, "current"), true);
     assert!(row(0, "store").as_str().unwrap().contains("file"), "{rows}");
     assert!(row(0, "expiresAt").as_str().unwrap().ends_with('Z'));
-    assert_eq!(row(1, "state"), "logged in");
+    assert_eq!(row(1, "state"), "not tried");
     assert_eq!(
         row(1, "principal"),
         "system:serviceaccount:team-a:default-editor"

@@ -195,3 +195,157 @@ fn a_token_behind_a_symbolic_link_is_read_as_kubernetes_mounts_it() {
     let output = home.run(&["get", "-o", "token", "--token-file", "volume/token"]);
     assert_eq!(output.assert_success().stdout, token + "\n");
 }
+
+// ------------------------------------------------ what login and status say of it
+
+#[test]
+fn a_login_tries_the_token_of_a_file_at_its_endpoint() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token(AUDIENCE, 3600));
+    home.file("token", &token);
+    let door = FrontDoor::start(Options {
+        bearer_tokens: vec![token.clone()],
+        ..Options::default()
+    });
+    let login = |more: &[&str]| {
+        let endpoint = door.endpoint();
+        let login = ["login", "--token-file", "token", "--endpoint", &endpoint];
+        home.run(&[&login[..], more].concat())
+    };
+    login(&[]).assert_success().assert_says(
+        "takes the token in token as system:serviceaccount:team-a:default-editor, until 20",
+    );
+    let asked = door.server.requests();
+    let bearer = format!("Bearer {token}");
+    assert!(!asked.is_empty());
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.header("authorization") == Some(&bearer))
+    );
+
+    let garbage = home.secret("garbage-in-a-file");
+    home.file("token", &garbage);
+    let refused = login(&[]).assert_error(5, "login-not-accepted");
+    let refused = refused.assert_says("the token in token is not accepted");
+    let refused = refused.assert_says("no JWT");
+    assert!(
+        !refused.stderr.contains("good until"),
+        "{}",
+        refused.shown()
+    );
+
+    door.server.clear();
+    login(&["--no-verify"])
+        .assert_success()
+        .assert_says("opaque")
+        .assert_says("assumed")
+        .assert_says("was not seen to accept it");
+    assert!(door.server.requests().is_empty());
+
+    // An answer reads the file and contacts nobody.
+    let endpoint = door.endpoint();
+    let get = [
+        "get",
+        "-o",
+        "token",
+        "--token-file",
+        "token",
+        "--endpoint",
+        &endpoint,
+    ];
+    assert_eq!(home.run(&get).assert_success().stdout, garbage + "\n");
+    assert!(door.server.requests().is_empty());
+}
+
+#[test]
+fn a_gateways_words_on_a_token_are_told() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token(AUDIENCE, 3600));
+    home.file("token", &token);
+    for (status, words) in [
+        (401, "Jwt issuer is not configured"),
+        (401, "Jwt verification fails"),
+        (403, "Audiences in Jwt are not allowed"),
+        (403, "RBAC: access denied"),
+    ] {
+        let server = Server::start(move |_| Response::text(status, words));
+        home.run(&[
+            "login",
+            "--token-file",
+            "token",
+            "--endpoint",
+            &server.origin(),
+        ])
+        .assert_error(5, "login-not-accepted")
+        .assert_says(words)
+        .assert_says("https://kubernetes.default.svc.cluster.local")
+        .assert_says(AUDIENCE);
+    }
+    // What is echoed is not shown (the sandbox looks for it).
+    let echo = token.clone();
+    let server = Server::start(move |_| Response::text(401, format!("who is {echo}?")));
+    home.run(&[
+        "login",
+        "--token-file",
+        "token",
+        "--endpoint",
+        &server.origin(),
+    ])
+    .assert_error(5, "login-not-accepted");
+}
+
+#[test]
+fn a_health_answer_alone_does_not_vouch_for_a_token() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token(AUDIENCE, 3600));
+    home.file("token", &token);
+    let login = |server: &Server| {
+        let origin = server.origin();
+        home.run(&["login", "--token-file", "token", "--endpoint", &origin])
+    };
+    let refusing = Server::start(|request| MultiUser::knows_nobody().answer(request));
+    login(&refusing)
+        .assert_error(5, "login-not-accepted")
+        .assert_says("there is no user identity header");
+    let taking = Server::start(|request| MultiUser::takes_bearers().answer(request));
+    login(&taking)
+        .assert_success()
+        .assert_says("takes the token");
+}
+
+#[test]
+fn a_token_is_tried_over_no_way_that_others_can_listen_on() {
+    let home = Sandbox::new();
+    home.file("token", service_account_token(AUDIENCE, 3600));
+    let open = [
+        "login",
+        "--token-file",
+        "token",
+        "--endpoint",
+        "http://kf.example.com",
+    ];
+    home.run(&open).assert_error(3, "config-insecure-http");
+    // Inside a cluster plain http is all there is; nobody answers here.
+    let inside = ["login", "-v", "--timeout", "3s", "--token-file", "token"];
+    home.run(&inside)
+        .assert_success()
+        .assert_says("there is a token in token")
+        .assert_says("was not seen to accept it");
+}
+
+#[test]
+fn status_says_of_a_token_file_that_it_is_not_tried_and_what_is_assumed() {
+    let home = Sandbox::new();
+    let garbage = home.secret("garbage-in-a-file");
+    home.file("token", &garbage);
+    let status = home
+        .run(&["status", "--token-file", "token"])
+        .assert_success();
+    for words in ["not tried", "opaque", "assumed"] {
+        assert!(status.stdout.contains(words), "{words}\n{}", status.shown());
+    }
+    assert!(!status.stdout.contains("logged in"), "{}", status.shown());
+    let status = home.run(&["status", "-o", "json", "--token-file", "token"]);
+    assert_eq!(status.assert_success().json()[0]["state"], "not tried");
+}

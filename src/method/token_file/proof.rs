@@ -1,0 +1,87 @@
+//! Whether the endpoint takes the token of a file: tried by `login`, and never by `get`, which reads it anew each time.
+
+use super::TokenFile;
+use crate::config::Context;
+use crate::credential::Material;
+use crate::error::{Error, Result, Slug};
+use crate::http::{Http, Page, shown};
+use crate::jwt;
+use crate::method::identity::{self, Identity};
+use crate::method::proof::{self, Proof};
+use crate::method::{Fresh, bearer};
+use crate::secret::Secret;
+
+/// Tries a token at its endpoint, unless the caller wants that left out.
+pub(in crate::method) fn proven(
+    http: &Http<'_>,
+    context: &Context,
+    file: &TokenFile,
+    fresh: Fresh,
+) -> Result<Fresh> {
+    let Material::Bearer(token) = &fresh.credential.material else {
+        return Ok(fresh);
+    };
+    if !context.verify {
+        return Ok(unproven(fresh, "not verified, as was asked".to_owned()));
+    }
+    http.keep_secret(token);
+    let headers = [bearer::header(context, token)];
+    let explain = |page: &mut Page| Some(refused_by(http, file, token, page));
+    let (base, answer) = match proof::prove_explaining(http, &fresh.endpoint, &headers, &explain)? {
+        Proof::Proven(base, answer) => (base, answer),
+        Proof::NotFound => {
+            let why = "the endpoint has no health path of Kubeflow Pipelines";
+            return Ok(unproven(fresh, why.to_owned()));
+        }
+        Proof::Unproven(error) => return Ok(unproven(fresh, error.one_line())),
+    };
+    // A multi-user API answers its health to anybody.
+    if answer["multi_user"] == true {
+        match identity::ask(http, &base, context.namespace.as_deref(), &headers)? {
+            Identity::Known => {}
+            Identity::Nobody(words) | Identity::Refused(words) => {
+                return Err(refused(file, token, &words));
+            }
+            Identity::Unproven(error) => return Ok(unproven(fresh, error.one_line())),
+        }
+    }
+    Ok(Fresh {
+        endpoint: base,
+        ..fresh
+    })
+}
+
+fn unproven(fresh: Fresh, why: String) -> Fresh {
+    Fresh {
+        unproven: Some(why),
+        ..fresh
+    }
+}
+
+fn refused_by(http: &Http<'_>, file: &TokenFile, token: &Secret, page: &mut Page) -> Error {
+    let mut words = format!("{} answered {}", shown(&page.url), page.summary());
+    // A page for people says nothing of the token.
+    if !page.is("text/html")
+        && let Ok(body) = page.text()
+        && !body.trim().is_empty()
+    {
+        words.push_str(&format!(": {:?}", http.quoted(body.trim())));
+    }
+    refused(file, token, &words)
+}
+
+fn refused(file: &TokenFile, token: &Secret, words: &str) -> Error {
+    let what = format!(
+        "the token in {} is not accepted: {words}",
+        file.path.display()
+    );
+    let error = Error::new(Slug::LoginNotAccepted, what);
+    let Some(claims) = jwt::claims(token.expose()) else {
+        return error.hint("the token is no JWT: gateways such as Istio's take JWTs only, and the API takes service account tokens with the audience pipelines.kubeflow.org");
+    };
+    let issuer = jwt::text_claim(token.expose(), "iss").unwrap_or_default();
+    error.hint(format!(
+        "the token was issued by {issuer:?} for {:?}: whoever answers there must trust that issuer and expect that audience",
+        claims.audiences.join(", ")
+    ))
+}
