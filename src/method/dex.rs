@@ -401,7 +401,7 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
     Err(if words.is_empty() {
         error
     } else {
-        error.because(format!("it says: {}", http.quoted(words)))
+        error.because(format!("it says: {}", http.quoted(&words)))
     })
 }
 

@@ -111,10 +111,16 @@ fn a_real_provider_behind_dex_is_no_second_dex() {
         consent_page: true,
         rotation: false,
     }));
-    behind.set(provider.origin().to_owned()).expect("one origin");
+    behind
+        .set(provider.origin().to_owned())
+        .expect("one origin");
     let dex = needs!(Dex::start(dex::Options {
         static_passwords: false,
-        connectors: vec![Connector::oidc("corporate", "Single sign-on", &front.origin())],
+        connectors: vec![Connector::oidc(
+            "corporate",
+            "Single sign-on",
+            &front.origin()
+        )],
         ..dex::Options::default()
     }));
     let start = format!(
@@ -128,8 +134,18 @@ fn a_real_provider_behind_dex_is_no_second_dex() {
     let home = Sandbox::new();
     let password = home.secret(dex::USER.password);
     let endpoint = gateway.origin() + "/pipeline";
-    let get = ["get", "-v", "--endpoint", &endpoint, "--username", dex::USER.login];
-    let refused = home.command(&get).env("KFP_CREDENTIAL_PASSWORD", &password).run();
+    let get = [
+        "get",
+        "-v",
+        "--endpoint",
+        &endpoint,
+        "--username",
+        dex::USER.login,
+    ];
+    let refused = home
+        .command(&get)
+        .env("KFP_CREDENTIAL_PASSWORD", &password)
+        .run();
     assert_has_no_form(refused, "corporate");
     assert!(front.requests().is_empty(), "{:?}", front.hops());
 }

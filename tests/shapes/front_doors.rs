@@ -126,9 +126,17 @@ fn a_login_that_asks_nobody_ends_within_its_time() {
     });
     let endpoint = door.endpoint();
     let home = home();
-    home.command(&["get", "--endpoint", &endpoint, "--username", USER, "--timeout", "3s"])
-        .run()
-        .assert_error(6, "timeout");
+    home.command(&[
+        "get",
+        "--endpoint",
+        &endpoint,
+        "--username",
+        USER,
+        "--timeout",
+        "3s",
+    ])
+    .run()
+    .assert_error(6, "timeout");
 }
 
 #[test]

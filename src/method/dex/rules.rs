@@ -302,9 +302,15 @@ mod tests {
             let error = walked(None, &[REQUEST, connector, &request]).err().unwrap();
             assert_eq!(error.slug(), Slug::ConnectorHasNoForm, "{request}");
             // Before Dex is met it may be a gateway's own way to Dex.
-            assert_eq!(walked(None, &[&request, REQUEST]).unwrap().requests.len(), 2);
+            assert_eq!(
+                walked(None, &[&request, REQUEST]).unwrap().requests.len(),
+                2
+            );
         }
-        let again = walked(None, &[REQUEST, "https://kf.example.com/dex/auth/local", REQUEST]);
+        let again = walked(
+            None,
+            &[REQUEST, "https://kf.example.com/dex/auth/local", REQUEST],
+        );
         assert!(again.unwrap().is_connector_list(&url(REQUEST)));
     }
 
