@@ -33,7 +33,7 @@ use crate::trace::Trace;
 use client::Clients;
 pub use clock::ServerClock;
 use jar::Jar;
-pub use words::{fit_to_show, fit_to_show_without};
+pub use words::{fit_to_show, fit_to_show_without, is_visible};
 
 /// More redirects than any login needs.
 const MOST_REDIRECTS: usize = 20;

@@ -44,6 +44,7 @@ pub mod protocol;
 pub mod run;
 pub mod sdk;
 pub mod secret;
+pub mod shell;
 pub mod store;
 pub mod terminal;
 pub mod trace;

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use crate::config::file::{HeaderValue, Source};
 use crate::endpoint::{Endpoint, Origin};
 use crate::secret::Secret;
+use crate::shell;
 
 /// A target and how to log in there, checked.
 #[derive(Debug)]
@@ -312,39 +313,28 @@ impl Context {
 
     /// Gives the command-line options that name this context again, for hints.
     pub fn as_arguments(&self) -> String {
-        let mut options: Vec<(&str, Option<String>)> = Vec::new();
+        let mut options = Vec::new();
         match (&self.name, &self.endpoint) {
-            (Some(name), _) => options.push(("--context", Some(name.clone()))),
+            (Some(name), _) => options.push(("--context", Some(name.clone()), "NAME")),
             (None, endpoint) => {
-                options.push(("--endpoint", endpoint.as_ref().map(ToString::to_string)));
+                let endpoint = endpoint.as_ref().map(ToString::to_string);
+                options.push(("--endpoint", endpoint, "URL"));
                 match &self.method {
                     Method::Iap(iap) => options.extend([
-                        ("--client-id", iap.client_id.clone()),
-                        ("--other-client-id", iap.other_client_id.clone()),
-                        ("--username", iap.account.clone()),
+                        ("--client-id", iap.client_id.clone(), "ID"),
+                        ("--other-client-id", iap.other_client_id.clone(), "ID"),
+                        ("--username", iap.account.clone(), "USER"),
                     ]),
                     method => {
                         let username = method.dex().and_then(|dex| dex.username.clone());
-                        options.push(("--username", username));
+                        options.push(("--username", username, "USER"));
                     }
                 }
             }
         }
         let given = options
             .into_iter()
-            .filter_map(|(option, value)| Some((option, value?)));
-        let words: Vec<String> = given
-            .map(|(option, value)| format!("{option} {}", shell_word(&value)))
-            .collect();
-        words.join(" ")
+            .filter_map(|(option, value, instead)| Some(shell::option(option, &value?, instead)));
+        given.collect::<Vec<String>>().join(" ")
     }
-}
-
-/// Quotes a word for a shell where it needs that.
-fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -20,6 +20,7 @@ use crate::error::{Error, Result, Slug};
 use crate::line::breaks_a_line;
 use crate::protocol::request::ExecConfig;
 use crate::sdk;
+use crate::shell;
 
 /// Where pods reach Kubeflow Pipelines as Kubeflow installs it.
 const ENDPOINT_OF_PODS: &str = "http://ml-pipeline-ui.kubeflow";
@@ -115,7 +116,8 @@ fn named_without_file(inputs: &Inputs<'_>) -> Result<Option<&'static ContextEntr
             )
             .because(format!("there is no configuration file {path}"))
             .hint(format!(
-                "write the context: `kfp-credential config set-context {name} --endpoint URL`"
+                "write the context: `kfp-credential config set-context {} --endpoint URL`",
+                shell::word(name, "NAME")
             )))
         }
     }
@@ -287,7 +289,8 @@ fn same_origin(context: &Context, wanted: Endpoint) -> Result<Endpoint> {
             format!("the endpoint {wanted} is not at {}, where the context {name:?} and its secrets belong", own.origin()),
         )
         .hint(format!(
-            "leave --context out to use {wanted} without a context, or write one: `kfp-credential config set-context NAME --endpoint {wanted}`"
+            "leave --context out to use {wanted} without a context, or write one: `kfp-credential config set-context NAME {}`",
+            shell::option("--endpoint", &wanted.to_string(), "URL")
         ))),
         _ => Ok(wanted),
     }

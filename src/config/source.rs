@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::program;
 use crate::secret::Secret;
+use crate::shell;
 use crate::trace::Trace;
 
 /// How long a program or a pipe may take to give a secret.
@@ -73,7 +74,8 @@ fn from_file(path: &Path, what: &str, trace: &Trace) -> Result<Secret> {
     };
     if can_be_read_by_others(path) {
         trace.say(format_args!(
-            "{shown}, which holds {what}, can be read by others: `chmod 600 {shown}`"
+            "{shown}, which holds {what}, can be read by others: `chmod 600 {}`",
+            shell::word(&shown.to_string(), "FILE")
         ));
     }
     one_line(bytes, what, &shown.to_string())

@@ -39,7 +39,7 @@ pub(super) fn repeats(words: &str, secret: &str) -> bool {
 
 /// Tells whether a terminal shows a character as itself: no control character, nothing that turns the writing
 /// direction, ends the line or takes no room.
-fn is_visible(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     let is_format = matches!(
         c,
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'

@@ -260,7 +260,7 @@ fn refuse_open(path: &Path, metadata: &Metadata) -> io::Result<()> {
     }
     let words = format!(
         "can be written by others (mode {mode:04o}); `chmod go-w {}` closes it",
-        path.display()
+        crate::shell::word(&path.display().to_string(), "FILE")
     );
     Err(refusal(path, &words))
 }

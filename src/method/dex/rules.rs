@@ -11,6 +11,7 @@ use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::http::{fit_to_show, shown};
 use crate::method::safe_way;
+use crate::shell;
 
 /// What has been seen on the way so far.
 pub(super) struct Walked {
@@ -123,7 +124,7 @@ impl Walked {
                 Slug::ConnectorUnknown,
                 format!("Dex went straight to its connector {id:?}, not to {wanted:?}: it offers {offered} only"),
             )
-            .hint(format!("leave --connector out, or say --connector {offered}")));
+            .hint(format!("leave --connector out, or say {}", shell::option("--connector", &id, "ID"))));
         }
         self.connector = Some(id);
         Ok(())

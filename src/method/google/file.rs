@@ -19,6 +19,7 @@ use crate::deadline;
 use crate::error::{Error, Result, Slug};
 use crate::http::fit_to_show;
 use crate::secret::Secret;
+use crate::shell;
 use crate::trace::Trace;
 
 /// More than any credential file holds.
@@ -96,7 +97,8 @@ pub(super) fn read(file: &CredentialFile, allowed: &Allowed, trace: &Trace) -> R
     if can_be_read_by_others(path) {
         let shown = path.display();
         trace.say(format_args!(
-            "{shown}, which holds credentials, can be read by others: `chmod 600 {shown}`"
+            "{shown}, which holds credentials, can be read by others: `chmod 600 {}`",
+            shell::word(&shown.to_string(), "FILE")
         ));
     }
     parse(text, reading)

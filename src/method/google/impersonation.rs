@@ -179,7 +179,8 @@ impl Target {
         let first = self.delegates.first().unwrap_or(&self.email);
         let who = source.principal.as_deref().unwrap_or("the caller");
         error.hint(format!(
-            "{who} needs roles/iam.serviceAccountTokenCreator on {first}: `gcloud iam service-accounts add-iam-policy-binding {first} --role roles/iam.serviceAccountTokenCreator --member MEMBER`"
+            "{who} needs roles/iam.serviceAccountTokenCreator on {first}: `gcloud iam service-accounts add-iam-policy-binding {} --role roles/iam.serviceAccountTokenCreator --member MEMBER`",
+            crate::shell::word(first, "ACCOUNT")
         ))
     }
 }

@@ -23,7 +23,7 @@ pub fn of_login_page(url: &Url) -> Option<String> {
 }
 
 /// An ID as Google forms them: nothing in it can mislead a person who reads it in a terminal.
-fn is_client_id(text: &str) -> bool {
+pub(super) fn is_client_id(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=200).contains(&text.len()) && text.chars().all(is_plain)
 }

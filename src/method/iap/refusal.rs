@@ -4,9 +4,10 @@
 use super::client_id;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Slug};
+use crate::http::fit_to_show_without;
 use crate::http::{Http, Page, shown};
-use crate::http::{fit_to_show, fit_to_show_without};
 use crate::secret::Secret;
+use crate::shell;
 
 /// What was tried, for the words of an explanation.
 pub struct Tried<'a> {
@@ -81,8 +82,9 @@ fn said(slug: Slug, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
         )),
         Slug::IapNotPermitted => {
             let member = tried.principal.map_or_else(|| "MEMBER".to_owned(), member);
+            let member = shell::option("--member", &member, "MEMBER");
             error.hint(format!(
-                "ask the owner of the application for the role: `gcloud iap web add-iam-policy-binding --member {member} --role roles/iap.httpsResourceAccessor`"
+                "ask the owner of the application for the role: `gcloud iap web add-iam-policy-binding {member} --role roles/iap.httpsResourceAccessor`"
             ))
         }
         _ => error,
@@ -97,7 +99,7 @@ fn expected_client(http: &Http<'_>, sentence: &str, endpoint: &Endpoint) -> Opti
 fn in_sentence(sentence: &str) -> Option<String> {
     let (_, rest) = sentence.split_once("expected value (")?;
     let (client, _) = rest.split_once(')')?;
-    Some(fit_to_show(client)).filter(|client| !client.is_empty())
+    client_id::is_client_id(client).then(|| client.to_owned())
 }
 
 /// Names both clients. Where they are the same, IAP refuses its own: that is a client which Google manages.
@@ -230,6 +232,10 @@ mod tests {
             Some("b.apps.googleusercontent.com")
         );
         assert_eq!(in_sentence("Invalid JWT audience."), None);
+        for hostile in ["a$(id)", "a b", "a;id", "", "a\u{1b}[31m"] {
+            let sentence = format!("expected value ({hostile}))");
+            assert_eq!(in_sentence(&sentence), None, "{hostile}");
+        }
     }
 
     #[test]
