@@ -49,6 +49,11 @@ impl OpenElements {
         self.templates > 0
     }
 
+    /// Tells whether what comes next is part of a picture or a formula.
+    pub(super) fn is_in_other_world(&self) -> bool {
+        !self.worlds.is_empty()
+    }
+
     /// Makes room for a start tag: closes what it ends without saying so.
     pub(super) fn before(&mut self, name: &str) {
         if self.is_foreign() {

@@ -258,11 +258,11 @@ impl State {
         match self.raw.as_deref() {
             Some("textarea") => self.controls.textarea_text(text),
             Some("title") => self.texts.title_text(text),
-            Some("plaintext" | "xmp") | None => {
+            Some("plaintext" | "xmp") | None if !self.open.is_in_other_world() => {
                 self.controls.text(text);
                 self.texts.text(text);
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 
