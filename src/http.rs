@@ -221,43 +221,27 @@ impl<'a> Http<'a> {
         self.secrets.borrow_mut().push(secret.clone());
     }
 
-    /// Quotes a server: cut, visible, and withheld where its words repeat what was sent.
+    /// Quotes a server: cut, visible, and without what repeats something that was sent.
     pub fn quoted(&self, words: &str) -> String {
-        if self.repeats_a_secret(words) {
-            return words::WITHHELD.to_owned();
-        }
-        fit_to_show(words)
+        fit_to_show(&self.without_secrets(words))
     }
 
     /// Takes out of an error what repeats a secret that was sent, such as the path of a redirect.
     pub fn censored(&self, error: Error) -> Error {
-        error.with_each_text(|text| {
-            if self.repeats_a_secret(&text) {
-                words::WITHHELD.to_owned()
-            } else {
-                text
-            }
-        })
+        error.with_each_text(|text| self.without_secrets(&text))
     }
 
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
-        let words = words.to_string();
-        if self.repeats_a_secret(&words) {
-            self.trace.say(words::WITHHELD);
-        } else {
-            self.trace.say(words);
-        }
+        self.trace.say(self.without_secrets(&words.to_string()));
     }
 
-    fn repeats_a_secret(&self, words: &str) -> bool {
+    fn without_secrets(&self, words: &str) -> String {
         let secrets = self.secrets.borrow();
         let jar = self.jar.borrow();
-        let mut cookies = jar.values().filter(|value| is_worth_withholding(value));
-        secrets
-            .iter()
-            .any(|secret| words::repeats(words, secret.expose()))
-            || cookies.any(|value| words::repeats(words, value))
+        let cookies = jar.values().filter(|value| is_worth_withholding(value));
+        let all: Vec<&str> = secrets.iter().map(Secret::expose).chain(cookies).collect();
+        words::without(words, &all)
     }
 
     fn send(

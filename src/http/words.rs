@@ -1,40 +1,103 @@
 //! What servers say, made fit for people: cut, visible, and never with what was sent to them.
 
+mod spellings;
+
+use std::ops::Range;
+
 use crate::secret::Secret;
+use spellings::Spelling;
 
 /// As many characters of a server's words as are shown to people.
 const MOST_WORDS: usize = 200;
-/// Stands in for words that repeat a secret.
-pub(super) const WITHHELD: &str = "(withheld, as it repeats what was sent)";
+/// As much of a text as is searched for secrets; the rest is not shown.
+const MOST_SEARCHED: usize = 64 * 1024;
+/// A secret of fewer characters than these is told by the letters around a gap.
+const LEAST_TO_CUT: usize = 4;
+/// More of them in one text than this are no accident.
+const MOST_CUTS: usize = 50;
+/// Stands in for a part that repeats a secret.
+const CUT_OUT: &str = "(withheld)";
+/// Stands in for words in which secrets cannot be told from the rest.
+const WITHHELD: &str = "(withheld, as it repeats what was sent)";
 
 /// Makes a server's words fit to be shown: one line of visible characters, cut.
 pub fn fit_to_show(words: &str) -> String {
-    let visible: String = words.chars().filter(|c| is_visible(*c)).collect();
-    if visible.chars().count() <= MOST_WORDS {
-        return visible;
+    let mut visible = words.chars().filter(|c| is_visible(*c));
+    let mut shown: String = visible.by_ref().take(MOST_WORDS).collect();
+    if visible.next().is_some() {
+        shown.push('…');
     }
-    let cut: String = visible.chars().take(MOST_WORDS).collect();
-    format!("{cut}…")
+    shown
 }
 
-/// The same, and withheld where the words repeat one of the secrets that were sent.
+/// The same, without the parts that repeat one of the secrets that were sent.
 pub fn fit_to_show_without(words: &str, sent: &[&Secret]) -> String {
-    if sent.iter().any(|secret| repeats(words, secret.expose())) {
+    let secrets: Vec<&str> = sent.iter().map(|secret| secret.expose()).collect();
+    fit_to_show(&without(words, &secrets))
+}
+
+/// Cuts out of words what repeats a secret: as it is, with other blanks, or encoded as in a URL, a form, HTML, JSON or
+/// base64. What is left never repeats one: where cutting cannot bring that about, nothing is left.
+pub(super) fn without(words: &str, secrets: &[&str]) -> String {
+    let mut end = words.len().min(MOST_SEARCHED);
+    while !words.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (searched, rest) = words.split_at(end);
+    let spellings = Spelling::all_of(searched);
+    let mut cuts: Vec<Range<usize>> = Vec::new();
+    for secret in secrets {
+        let secret = spellings::packed(secret);
+        if secret.is_empty() {
+            continue;
+        }
+        let found: Vec<Range<usize>> = spellings
+            .iter()
+            .flat_map(|spelling| spelling.find(&secret, MOST_CUTS))
+            .chain(spellings::in_base64(searched, &secret))
+            .collect();
+        if !found.is_empty() && secret.chars().count() < LEAST_TO_CUT {
+            return WITHHELD.to_owned();
+        }
+        cuts.extend(found);
+    }
+    if cuts.is_empty() && rest.is_empty() {
+        return words.to_owned();
+    }
+    let (shown, kept) = cut_out(searched, cuts);
+    let is_broken_off = !rest.is_empty() && kept.chars().count() <= 2 * MOST_WORDS;
+    if is_broken_off || secrets.iter().any(|secret| repeats(&kept, secret)) {
         return WITHHELD.to_owned();
     }
-    fit_to_show(words)
+    shown
 }
 
-/// Tells whether words repeat a secret as it is, with other blanks, or encoded as in a URL or form.
-pub(super) fn repeats(words: &str, secret: &str) -> bool {
-    let packed = |text: &str| -> String {
-        let visible = text.chars().filter(|c| is_visible(*c));
-        visible.filter(|c| !c.is_whitespace()).collect()
-    };
-    let secret = packed(secret);
-    let spaced = words.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
-    !secret.is_empty() && (packed(words).contains(&secret) || packed(&decoded).contains(&secret))
+/// Gives the words with each range replaced, and what is left of them alone.
+fn cut_out(words: &str, mut cuts: Vec<Range<usize>>) -> (String, String) {
+    cuts.sort_by_key(|cut| cut.start);
+    let (mut shown, mut kept, mut at) = (String::new(), String::new(), 0);
+    for cut in cuts {
+        if cut.start > at || shown.is_empty() {
+            let part = &words[at..cut.start];
+            shown.push_str(part);
+            kept.push_str(part);
+            shown.push_str(CUT_OUT);
+        }
+        at = at.max(cut.end);
+    }
+    shown.push_str(&words[at..]);
+    kept.push_str(&words[at..]);
+    (shown, kept)
+}
+
+/// Tells whether words repeat a secret in any spelling that is known.
+fn repeats(words: &str, secret: &str) -> bool {
+    let secret = spellings::packed(secret);
+    !secret.is_empty()
+        && (Spelling::all_of(words)
+            .iter()
+            .any(|spelling| !spelling.find(&secret, 1).is_empty())
+            || !spellings::in_base64(words, &secret).is_empty())
 }
 
 /// Tells whether a terminal shows a character as itself: no control character, nothing that turns the writing
@@ -68,10 +131,64 @@ mod tests {
             "/login/a%20b%2Bc%25",
             "a\n  b+c%",
             "a\u{7}b+c%",
+            "a&#32;b&plus;c&#x25;",
+            "{\"p\": \"a\\u0020b+c\\u0025\"}",
+            "Basic YSBiK2Ml",
         ] {
             assert!(repeats(words, "a b+c%"), "{words}");
         }
         assert!(!repeats("all is well", "a b+c%"));
         assert!(!repeats("all is well", " "));
+    }
+
+    #[test]
+    fn what_repeats_a_secret_is_cut_out_and_the_message_stays() {
+        for (words, secrets, shown) in [
+            (
+                "Invalid Email Address and password.",
+                &["password"] as &[_],
+                "Invalid Email Address and (withheld).",
+            ),
+            ("all is well", &["password", "", " "], "all is well"),
+            (
+                "you typed p&amp;w <7>, so: 401",
+                &["p&w <7>"],
+                "you typed (withheld), so: 401",
+            ),
+            (
+                "at /x/p%26w%20%3C7%3E/y",
+                &["p&w <7>"],
+                "at /x/(withheld)/y",
+            ),
+            ("\"p\\u0026w \\u003c7>\"", &["p&w <7>"], "\"(withheld)\""),
+            (
+                "got Basic dXNlcjpodW50ZXIyMg== from you",
+                &["hunter22"],
+                "got Basic (withheld) from you",
+            ),
+            (
+                "hunter22hunter22 and hunter22",
+                &["hunter22"],
+                "(withheld) and (withheld)",
+            ),
+            // Overlapping repetitions, and secrets that lie in each other.
+            ("abababa.", &["ababa"], "(withheld)."),
+            ("12345678", &["3456", "1234", "5678"], "(withheld)"),
+            (
+                "x cookie-value=y",
+                &["cookie-v", "ie-value"],
+                "x (withheld)=y",
+            ),
+            // What is left must not be one again.
+            ("hunhunter22ter22", &["hunter22"], WITHHELD),
+            ("a cat has a hat", &["at"], WITHHELD),
+        ] {
+            assert_eq!(without(words, secrets), shown, "{words}");
+        }
+        let many = "secret ".repeat(200);
+        assert_eq!(without(&many, &["secret"]), WITHHELD);
+        let long = "secret ".repeat(20_000);
+        assert_eq!(without(&long, &["secret"]), WITHHELD);
+        assert!(!without(&("x".repeat(70_000) + "secret"), &["secret"]).contains("secret"));
     }
 }

@@ -241,7 +241,7 @@ impl Login<'_> {
             .iter()
             .find(|form| form.is_post && form.asks_for_password())
         else {
-            return Err(refused_by_dex(&page, &self.http.quoted(text.words())));
+            return Err(refused(self.http, walked, &page, &text));
         };
         rules::may_post(
             walked,
@@ -297,7 +297,7 @@ impl Back<'_> {
             .hint("try again: the password was sent once, and is not sent again at a server's word")
             .hint("if it happens again and again, check the clocks of Dex's hosts and its setting expiry.authRequests"));
         }
-        Ok(refused_by_dex(&answer, &self.login.http.quoted(words)))
+        Ok(refused(self.login.http, &self.walked, &answer, &text))
     }
 
     /// Dex may ask whether the relying party may know who we are: yes, as the person asked for this login.
@@ -335,7 +335,7 @@ impl Back<'_> {
     fn session(self, mut last: Page) -> Result<Session> {
         let Some(callback) = self.walked.callback_hop() else {
             let text = parsed(&mut last)?;
-            return Err(refused_by_dex(&last, &self.login.http.quoted(text.words())));
+            return Err(refused(self.login.http, &self.walked, &last, &text));
         };
         let endpoint = self.login.endpoint.reached_as(&last.url);
         let (cookies, end) = self.login.http.session_cookies(endpoint.url(), callback);
@@ -405,28 +405,30 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
     })
 }
 
-/// Explains a page that ends the login on Dex's side, quoting it.
-fn refused_by_dex(page: &Page, words: &str) -> Error {
+/// Explains a page that ends the login, quoting it: as Dex's only where it is known to be that.
+fn refused(http: &Http<'_>, walked: &Walked, page: &Page, text: &PageText) -> Error {
     let place = shown(&page.url);
-    if page.status.is_server_error() {
-        return Error::new(
-            Slug::ServerError,
-            format!("{place} answered {} to the login", page.status),
-        )
-        .because(format!("it says: {words}"));
+    let is_dexs = walked.is_dexs(&page.url, text.has_dexs_look());
+    let is_error = page.status.is_client_error() || page.status.is_server_error();
+    let slug = match page.status {
+        status if status.is_server_error() => Slug::ServerError,
+        _ if is_error && is_dexs => Slug::DexRefused,
+        _ => Slug::LoginNotUnderstood,
+    };
+    let what = if is_error {
+        format!("{place} answered {} to the login", page.status)
+    } else {
+        format!("the login led to {place}, which is no page of a login at Dex's form")
+    };
+    let speaker = if is_dexs {
+        "Dex"
+    } else {
+        page.url.host_str().unwrap_or("it")
+    };
+    match http.quoted(text.words()).as_str() {
+        "" => Error::new(slug, what),
+        words => Error::new(slug, what).because(format!("{speaker} says: {words}")),
     }
-    if page.status.is_client_error() {
-        return Error::new(
-            Slug::DexRefused,
-            format!("{place} answered {} to the login", page.status),
-        )
-        .because(format!("it says: {words}"));
-    }
-    Error::new(
-        Slug::LoginNotUnderstood,
-        format!("the login led to {place}, which is no page of a login at Dex's form"),
-    )
-    .because(format!("it says: {words}"))
 }
 
 fn parsed(page: &mut Page) -> Result<PageText> {

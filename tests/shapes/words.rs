@@ -47,6 +47,56 @@ fn a_server_that_repeats_the_password_is_not_quoted() {
 }
 
 #[test]
+fn a_word_of_a_message_that_was_sent_is_cut_out_and_the_message_stays() {
+    let users = [(USER.to_owned(), "another".to_owned())];
+    let door = FrontDoor::start(Options {
+        users: users.into_iter().collect(),
+        ..Options::default()
+    });
+    get(&Sandbox::new(), &door.endpoint())
+        .env("KFP_CREDENTIAL_PASSWORD", "password")
+        .run()
+        .assert_error(5, "dex-login-rejected")
+        .assert_says("Dex says: Invalid Email Address and (withheld).")
+        .assert_says(USER);
+
+    let door = altered(Options::default(), |request, response| {
+        if request.path() == "/oauth2/start" {
+            let cookie = ("Set-Cookie".to_owned(), "at=interaction; Path=/".to_owned());
+            response.headers.push(cookie);
+        } else if request.method == "POST" {
+            *response = Response::redirect(303, "/interaction/7");
+        } else if request.path() == "/interaction/7" {
+            *response = dex_error(400, "The interaction has ended.");
+        }
+    });
+    let words = "127.0.0.1 says: Bad Request: The (withheld) has ended.";
+    get(&home(), &door.endpoint())
+        .run()
+        .assert_says("/(withheld)/7 answered 400")
+        .assert_says(words);
+}
+
+#[test]
+fn another_products_error_is_not_quoted_as_dexs() {
+    let page = "<title>Sign in to kubeflow</title><h1>We are sorry...</h1>\
+                <p class=\"instruction\">Invalid parameter: redirect_uri</p>";
+    let server = Server::start(move |request| match request.path() {
+        "/pipeline" => Response::redirect(
+            302,
+            "/realms/r/protocol/openid-connect/auth?client_id=a&redirect_uri=/cb&response_type=code&state=S",
+        ),
+        _ => Response::html(400, page),
+    });
+    let output = get(&home(), &(server.origin() + "/pipeline"))
+        .run()
+        .assert_error(5, "login-not-understood")
+        .assert_says("answered 400")
+        .assert_says("127.0.0.1 says: We are sorry...: Invalid parameter: redirect_uri");
+    assert!(!output.stderr.contains("Dex says"), "{}", output.shown());
+}
+
+#[test]
 fn control_characters_of_a_server_are_not_shown() {
     const HOSTILE: &str = "\u{1b}[31mred\u{7}\u{9b}2J\u{0}\u{202e}tpircs\u{2028}line\u{7f}";
     for kind in [

@@ -112,6 +112,13 @@ impl Walked {
         matches!(self.place(url), Some(Place::LoginForm(_)))
     }
 
+    /// Tells whether a page is known to be Dex's: by its place below a connector, or by its look where Dex may be.
+    pub(super) fn is_dexs(&self, url: &Url, has_dexs_look: bool) -> bool {
+        let origin = Origin::of(url);
+        let may_be = self.requests.iter().any(|request| request.origin == origin);
+        self.connector_of(url).is_some() || (may_be && has_dexs_look)
+    }
+
     /// The server may have chosen a connector by itself: the only one, or the one its relying party names.
     fn at_connector(&mut self, id: String) -> Result<()> {
         if let Some(wanted) = self
