@@ -143,6 +143,36 @@ fn control_characters_of_a_server_are_not_shown() {
 }
 
 #[test]
+fn a_hint_with_a_servers_words_is_safe_in_a_shell() {
+    for (id, said) in [
+        ("%24%28id%3Ex%29", "say --connector '$(id>x)'\n"),
+        ("a%27;id;%27", r"say --connector 'a'\'';id;'\'''"),
+        ("--help", "say --connector=--help\n"),
+        ("a%0aid", "say --connector ID\n"),
+        ("%e2%80%aea", "say --connector ID\n"),
+    ] {
+        let door = altered(Options::default(), move |request, response| {
+            if request.path() == "/dex/auth" {
+                *response = Response::redirect(302, &format!("/dex/auth/{id}"));
+            }
+        });
+        let endpoint = door.endpoint();
+        home()
+            .run(&[
+                "get",
+                "--connector",
+                "local",
+                "--endpoint",
+                &endpoint,
+                "--username",
+                USER,
+            ])
+            .assert_error(3, "connector-unknown")
+            .assert_says(said);
+    }
+}
+
+#[test]
 fn a_very_long_reason_is_cut() {
     let door = altered(Options::default(), |request, response| {
         if request.method == "POST" {
