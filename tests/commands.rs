@@ -3,6 +3,7 @@
 
 mod support;
 
+#[cfg(unix)]
 #[path = "commands/at_once.rs"]
 mod at_once;
 #[path = "commands/characters.rs"]

@@ -3,6 +3,7 @@
 mod google;
 mod support;
 
+#[cfg(unix)]
 #[path = "google_machine/accounts.rs"]
 mod accounts;
 #[path = "google_machine/addresses.rs"]

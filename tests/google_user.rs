@@ -16,6 +16,7 @@ mod rerun;
 mod rotation;
 #[path = "google_user/files.rs"]
 mod sdk_files;
+#[cfg(unix)]
 #[path = "google_user/shared_file.rs"]
 mod shared_file;
 #[path = "google_user/waiting.rs"]

@@ -70,7 +70,7 @@ fn a_relative_path_in_another_folder_is_another_file() {
 
 fn made_runnable(program: std::path::PathBuf) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("a mode");
     program
 }
 
