@@ -57,7 +57,10 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
         }
         (None, _) if has_iap_client(context, &sdk) => Method::Iap(Iap::default()),
         (None, _) if is_inverse_proxy(context) => Method::Gcp(Google::default()),
-        (None, _) if may_use_token_file(context, &sdk) => Method::TokenFile(TokenFile::default()),
+        (None, _) if may_use_token_file(context, &sdk) => Method::TokenFile(TokenFile {
+            path: sdk.token_file_unasked(),
+            ..TokenFile::default()
+        }),
         (None, method) => method,
     };
     match &mut context.method {
@@ -73,7 +76,7 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
         Method::Gcp(google) => google::settle(google, environment),
         Method::None => {}
     }
-    context.left_aside = sdk.left_aside();
+    context.left_aside = sdk.left_aside(&context.method);
     Ok(())
 }
 
@@ -96,7 +99,7 @@ impl<'a> Sdk<'a> {
         Self {
             environment,
             is_meant,
-            is_elsewhere: named.is_some() && !is_meant,
+            is_elsewhere: named.is_some() && endpoint.is_some() && !is_meant,
         }
     }
 
@@ -105,26 +108,35 @@ impl<'a> Sdk<'a> {
         self.environment.get(name).filter(|_| self.is_meant)
     }
 
-    /// The path of the token file that a pod is given; a pod seldom names its endpoint.
+    /// Gives the path of the token file that a pod is given.
     fn token_file(&self) -> PathBuf {
         let path = self
             .environment
-            .path(environment::KF_PIPELINES_SA_TOKEN_PATH)
-            .filter(|_| !self.is_elsewhere);
+            .path(environment::KF_PIPELINES_SA_TOKEN_PATH);
         path.unwrap_or(Path::new(DEFAULT_TOKEN_FILE)).to_path_buf()
     }
 
+    /// Gives the same where nobody has asked for the method: a pod seldom names its endpoint, but where it does, its
+    /// token is for that one.
+    fn token_file_unasked(&self) -> PathBuf {
+        if self.is_elsewhere {
+            return PathBuf::from(DEFAULT_TOKEN_FILE);
+        }
+        self.token_file()
+    }
+
     /// Names the variables that are set, and meant for another endpoint.
-    fn left_aside(&self) -> Vec<&'static str> {
+    fn left_aside(&self, method: &Method) -> Vec<&'static str> {
         let clients = [
             environment::KF_PIPELINES_IAP_CLIENT_ID,
             environment::KF_PIPELINES_APP_CLIENT_ID,
             environment::KF_PIPELINES_APP_CLIENT_SECRET,
         ];
-        let token = environment::KF_PIPELINES_SA_TOKEN_PATH;
         let clients = clients.into_iter().filter(|_| !self.is_meant);
+        let token = Some(environment::KF_PIPELINES_SA_TOKEN_PATH)
+            .filter(|_| self.is_elsewhere && !matches!(method, Method::TokenFile(_)));
         clients
-            .chain([token].into_iter().filter(|_| self.is_elsewhere))
+            .chain(token)
             .filter(|name| self.environment.get(name).is_some())
             .collect()
     }
@@ -243,7 +255,7 @@ fn is_inverse_proxy(context: &Context) -> bool {
 }
 
 fn may_use_token_file(context: &Context, sdk: &Sdk<'_>) -> bool {
-    sdk.token_file().exists()
+    sdk.token_file_unasked().exists()
         && context
             .endpoint
             .as_ref()

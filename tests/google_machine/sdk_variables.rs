@@ -127,7 +127,12 @@ fn the_sdks_token_file_is_not_taken_for_a_foreign_endpoint() {
     let output = machine.sandbox.run(&get);
     assert!(!output.stdout.contains(&token), "{}", output.shown());
 
-    let get = ["get", "-o", "token"];
-    let output = machine.sandbox.run(&get).assert_success();
-    assert_eq!(output.stdout.trim(), token);
+    for asked in [
+        &[][..],
+        &["--endpoint", &server.origin(), "--method", "token-file"],
+    ] {
+        let get = [&["get", "-o", "token"], asked].concat();
+        let output = machine.sandbox.run(&get).assert_success();
+        assert_eq!(output.stdout.trim(), token);
+    }
 }
