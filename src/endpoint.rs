@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use crate::environment::{Environment, KUBERNETES_SERVICE_HOST};
+
 /// The base URL of a Kubeflow Pipelines API, normalised: http or https, no user, query or fragment, no slash at the
 /// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,11 @@ pub struct Origin {
 impl Endpoint {
     /// Parses an endpoint as people write it; the error says what is wrong, without the URL itself.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut url = Url::parse(text.trim()).map_err(|error| format!("not a URL: {error}"))?;
+        let mut url = Url::parse(text.trim()).map_err(no_url)?;
+        // `localhost:8080` and `kf.example.com:443` are URLs to the letter, of schemes that nobody has heard of.
+        if url.cannot_be_a_base() {
+            return Err(WITHOUT_SCHEME.into());
+        }
         if !matches!(url.scheme(), "http" | "https") {
             // `user:password@host` is a URL too, of the scheme `user`.
             if !text.contains("://") {
@@ -39,7 +45,10 @@ impl Endpoint {
             return Err("it holds a user name or password".into());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a query (?…) or fragment (#…)".into());
+            return Err(format!(
+                "it has a query (?…) or fragment (#…), which no API has: the address ends before, as in {}",
+                without_dashboard(&url)
+            ));
         }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
@@ -74,19 +83,48 @@ impl Endpoint {
         url
     }
 
-    /// Tells whether a host is reached only inside a cluster or on this machine: loopback, a single label,
-    /// `ml-pipeline*.<one label>`, `*.svc`, `*.svc.cluster.local`.
-    pub fn is_in_cluster(&self) -> bool {
+    /// Tells whether a host is reached only inside a cluster or on this machine: loopback, `*.svc.cluster.local`, and
+    /// what a cluster's search domains complete: `*.svc`, a single label, and in a pod `ml-pipeline.<namespace>` and
+    /// `ml-pipeline-ui.<namespace>`, which anywhere else are names that somebody can register. A dot at the end says
+    /// that nothing is to be completed (RFC 1034 section 3.1).
+    pub fn is_in_cluster(&self, environment: &Environment) -> bool {
+        if is_loopback(&self.0) {
+            return true;
+        }
         let Some(Host::Domain(host)) = self.0.host() else {
-            return is_loopback(&self.0);
+            return false;
         };
-        let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+        let is_in_pod = || environment.get(KUBERNETES_SERVICE_HOST).is_some();
+        let labels: Vec<&str> = host.split('.').collect();
         match labels.as_slice() {
-            [service, _namespace] if service.starts_with("ml-pipeline") => true,
-            [_] | [.., "svc"] | [.., "svc", "cluster", "local"] => true,
-            _ => is_loopback(&self.0),
+            ["ml-pipeline" | "ml-pipeline-ui", namespace] => !namespace.is_empty() && is_in_pod(),
+            [_]
+            | [.., "svc"]
+            | [.., "svc", "cluster", "local"]
+            | [.., "svc", "cluster", "local", ""] => true,
+            _ => false,
         }
     }
+}
+
+const WITHOUT_SCHEME: &str = "it does not begin with https:// (or http://)";
+
+/// Says why a text is no URL.
+pub fn no_url(error: url::ParseError) -> String {
+    match error {
+        url::ParseError::RelativeUrlWithoutBase => WITHOUT_SCHEME.into(),
+        other => format!("not a URL: {other}"),
+    }
+}
+
+/// Makes of a page's address that of the API: Kubeflow's dashboard shows each application below `/_/`.
+fn without_dashboard(page: &Url) -> String {
+    let mut url = page.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = page.path().trim_end_matches('/');
+    url.set_path(path.strip_prefix("/_").unwrap_or(path));
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 impl fmt::Display for Endpoint {
@@ -143,14 +181,18 @@ impl fmt::Display for Origin {
 /// Tells whether a URL's host is this machine: `localhost`, `*.localhost` (RFC 6761), 127.0.0.0/8, `[::1]`.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
+        Some(Host::Domain(name)) => is_localhost(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
         None => false,
     }
+}
+
+/// Tells whether a host name is `localhost` or below it, in any case and with or without a dot at the end: a name that
+/// never leaves this machine (RFC 6761 section 6.3).
+pub fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Tells whether what is sent to a URL is safe from listeners on the way: https, or this machine itself.
@@ -196,6 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_what_to_write() {
+        for (wrong, words) in [
+            ("kf.example.com", "https://"),
+            ("kf.example.com/pipeline", "https://"),
+            ("kf.example.com:8443", "https://"),
+            ("localhost:8080", "https://"),
+            (
+                "https://kf.example.com/_/pipeline/?ns=a#/runs",
+                "as in https://kf.example.com/pipeline",
+            ),
+            (
+                "https://kf.example.com/#/runs",
+                "as in https://kf.example.com",
+            ),
+        ] {
+            let said = Endpoint::parse(wrong).unwrap_err();
+            assert!(said.contains(words), "{wrong}: {said}");
+            assert!(!said.contains("relative URL"), "{wrong}: {said}");
+        }
+    }
+
+    #[test]
     fn join_keeps_the_prefix() {
         let join = |endpoint: &str| {
             Endpoint::parse(endpoint)
@@ -212,13 +276,19 @@ mod tests {
 
     #[test]
     fn hosts_inside_a_cluster_are_known() {
-        let inside = |endpoint: &str| Endpoint::parse(endpoint).unwrap().is_in_cluster();
+        let pod: Environment = [("KUBERNETES_SERVICE_HOST", "10.96.0.1")]
+            .into_iter()
+            .collect();
+        let inside = |endpoint: &str| Endpoint::parse(endpoint).unwrap().is_in_cluster(&pod);
         for endpoint in [
             "http://ml-pipeline-ui:80",
             "http://ml-pipeline-ui.kubeflow",
+            "http://ml-pipeline.kubeflow:8888",
             "http://ml-pipeline.kubeflow.svc:8888",
             "http://ml-pipeline-ui.kubeflow.svc.cluster.local",
+            "http://ml-pipeline-ui.kubeflow.svc.cluster.local.",
             "http://localhost:3000",
+            "http://KF.localhost.:3000",
             "http://127.0.0.2",
             "http://[::1]:3000",
         ] {
@@ -230,9 +300,35 @@ mod tests {
             "https://example.com",
             "https://svc.example.com",
             "https://ml-pipeline.evil.example",
+            "https://ml-pipeline.kubeflow.svc.evil.example",
+            "https://mysvc.cluster.local.example",
         ] {
             assert!(!inside(endpoint), "{endpoint}");
         }
+    }
+
+    #[test]
+    fn a_name_that_anybody_can_register_is_not_inside_the_cluster() {
+        let nowhere = Environment::default();
+        let pod: Environment = [("KUBERNETES_SERVICE_HOST", "10.96.0.1")]
+            .into_iter()
+            .collect();
+        for name in [
+            "ml-pipeline-demo.com",
+            "ml-pipelines.com",
+            "ml-pipeline-ui-2.dev",
+            "ml-pipeline.",
+            "ml-pipeline-ui.kubeflow.",
+            "ml-pipeline.kubeflow.svc.",
+            "com.",
+        ] {
+            let endpoint = Endpoint::parse(&format!("http://{name}")).unwrap();
+            assert!(!endpoint.is_in_cluster(&nowhere), "{name}");
+            assert!(!endpoint.is_in_cluster(&pod), "{name}");
+        }
+        let short = Endpoint::parse("http://ml-pipeline-ui.kubeflow").unwrap();
+        assert!(!short.is_in_cluster(&nowhere));
+        assert!(short.is_in_cluster(&pod));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub const LOG: &str = "KFP_CREDENTIAL_LOG";
 pub const DBUS_SESSION_BUS_ADDRESS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// The exec info that Kubernetes clients give (KEP-541).
 pub const KUBERNETES_EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+/// Where a pod finds its cluster's API server: set in every container of Kubernetes, and nowhere else.
+pub const KUBERNETES_SERVICE_HOST: &str = "KUBERNETES_SERVICE_HOST";
 /// The kfp SDK's endpoint.
 pub const KF_PIPELINES_ENDPOINT: &str = "KF_PIPELINES_ENDPOINT";
 /// The kfp SDK's path of the projected service account token.

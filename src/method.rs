@@ -78,10 +78,10 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
     let (trace, now) = (run.trace, run.now);
     let endpoint = endpoint(context)?;
     // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
-    let has_headers = !extra_headers.is_empty() && !endpoint.is_in_cluster();
+    let has_headers = !extra_headers.is_empty() && !endpoint.is_in_cluster(run.environment);
     let has_secrets = match context.method {
         Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) => true,
-        Method::TokenFile(_) => context.verify && !endpoint.is_in_cluster(),
+        Method::TokenFile(_) => context.verify && !endpoint.is_in_cluster(run.environment),
         Method::Detect(_) | Method::None => false,
     };
     if has_secrets || has_headers {

@@ -6,7 +6,6 @@ use crate::cli::options::TargetOptions;
 use crate::config::context::{Context, Dex, Google, Iap, Method, TokenFile};
 use crate::config::file::Source;
 use crate::config::resolve::{Inputs, wrong_value};
-use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::method::google;
@@ -259,5 +258,5 @@ fn may_use_token_file(context: &Context, sdk: &Sdk<'_>) -> bool {
         && context
             .endpoint
             .as_ref()
-            .is_none_or(Endpoint::is_in_cluster)
+            .is_none_or(|endpoint| endpoint.is_in_cluster(environment))
 }

@@ -349,3 +349,42 @@ fn status_says_of_a_token_file_that_it_is_not_tried_and_what_is_assumed() {
     let status = home.run(&["status", "-o", "json", "--token-file", "token"]);
     assert_eq!(status.assert_success().json()[0]["state"], "not tried");
 }
+
+#[test]
+fn a_name_that_looks_like_a_clusters_gets_no_token_unasked() {
+    let home = Sandbox::new();
+    let token = home.secret(service_account_token(AUDIENCE, 3600));
+    let file = home
+        .file("projected", &token)
+        .to_string_lossy()
+        .into_owned();
+    home.env("KF_PIPELINES_SA_TOKEN_PATH", &file);
+    let method = |endpoint: &str| {
+        let told = home.run(&["status", "-o", "json", "--endpoint", endpoint]);
+        let told = told.assert_success().json();
+        told[0]["method"].as_str().unwrap_or_default().to_owned()
+    };
+    // Not even in a pod.
+    for pod in [None, Some("10.96.0.1")] {
+        if let Some(address) = pod {
+            home.env("KUBERNETES_SERVICE_HOST", address);
+        }
+        for endpoint in [
+            "http://ml-pipeline-demo.com",
+            "http://ml-pipelines.com",
+            "http://ml-pipeline-ui.kubeflow.",
+            "http://com.",
+        ] {
+            assert_eq!(method(endpoint), "auto", "{endpoint}, {pod:?}");
+        }
+    }
+    for endpoint in [
+        "http://ml-pipeline-ui.kubeflow",
+        "http://ml-pipeline.kubeflow:8888",
+    ] {
+        assert_eq!(method(endpoint), "token-file", "{endpoint}");
+        home.env_remove("KUBERNETES_SERVICE_HOST");
+        assert_eq!(method(endpoint), "auto", "{endpoint}");
+        home.env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+    }
+}
