@@ -34,6 +34,7 @@ macro_rules! slugs {
 slugs! {
     Internal = "internal",
     OutputFailed = "output-failed",
+    SystemLimit = "system-limit",
     Usage = "usage",
     ConfigMissing = "config-missing",
     ConfigUnreadable = "config-unreadable",

@@ -5,10 +5,13 @@
 //! that comes from the store: building one reads the system's certificate roots.
 
 pub mod api;
+mod certificate;
 mod client;
 mod clock;
 mod failure;
 mod jar;
+mod resolver;
+mod tls;
 mod words;
 
 use std::cell::{Cell, RefCell};
@@ -32,6 +35,7 @@ use crate::secret::Secret;
 use crate::trace::Trace;
 use client::Clients;
 pub use clock::ServerClock;
+use failure::chain;
 use jar::Jar;
 pub use words::{fit_to_show, fit_to_show_without, is_visible};
 

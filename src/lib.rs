@@ -35,6 +35,7 @@ pub mod grants;
 pub mod guard;
 pub mod http;
 pub mod jwt;
+pub mod limits;
 pub mod line;
 pub mod loopback;
 pub mod method;

@@ -16,6 +16,8 @@ mod hosts;
 mod kernel;
 #[path = "environments/keyrings.rs"]
 mod keyrings;
+#[path = "environments/names.rs"]
+mod names;
 #[path = "environments/namespace.rs"]
 mod namespace;
 mod peers;

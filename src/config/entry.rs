@@ -1,12 +1,14 @@
 //! From an entry of the file, as written, to a [`Context`], as meant. A value that makes no sense is an error with its
 //! line and column.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
+use rustls::pki_types::ServerName;
 use serde_saphyr::Spanned;
 
 use crate::config::characters;
@@ -17,7 +19,7 @@ use crate::config::context::{
 use crate::config::file::{
     self, ConfigFile, ContextEntry, HeaderValue, ServiceAccountBlock, Source,
 };
-use crate::endpoint::{Endpoint, Origin};
+use crate::endpoint::{Endpoint, Origin, no_url};
 use crate::environment::Environment;
 use crate::error::Result;
 
@@ -264,7 +266,7 @@ fn parse_lifetime(text: &str) -> Result<TimeDelta, String> {
 }
 
 pub(super) fn parse_proxy(text: &str) -> Result<url::Url, String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let url = url::Url::parse(text).map_err(no_url)?;
     match url.scheme() {
         "http" | "https" | "socks5" | "socks5h" if url.host().is_some() => Ok(url),
         // `user:password@host` is a URL too, of the scheme `user`.
@@ -277,9 +279,17 @@ pub(super) fn parse_proxy(text: &str) -> Result<url::Url, String> {
     }
 }
 
+/// Reads what a certificate may say: a DNS name, also an international one, or an address.
 fn parse_server_name(text: &str) -> Result<String, String> {
-    match url::Host::parse(text) {
-        Ok(host) => Ok(host.to_string()),
-        Err(error) => Err(format!("it is no host name: {error}")),
+    let inside = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    if let Ok(address) = inside.unwrap_or(text).parse::<IpAddr>() {
+        return Ok(address.to_string());
     }
+    url::Host::parse(text)
+        .map(|host| host.to_string())
+        .ok()
+        .filter(|host| ServerName::try_from(host.as_str()).is_ok())
+        .ok_or_else(|| "it is a host name or an address, without scheme and port".to_owned())
 }

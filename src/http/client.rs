@@ -2,23 +2,30 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::io;
 use std::mem::ManuallyDrop;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
+use reqwest::Proxy;
 use reqwest::blocking::{Client, ClientBuilder};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Proxy};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, ServerName};
 use url::{Host, Url};
 
+use super::resolver::{Fixed, Honest, addresses};
+use super::{chain, shown, tls};
 use crate::config::Context;
 use crate::config::context::{Connection, Deadlines};
 use crate::deadline;
 use crate::endpoint::{Endpoint, Origin, is_loopback};
 use crate::error::{Error, Result, Slug};
-use crate::http::shown;
+use crate::limits;
 
-/// The clients of one run: those for this machine, which no proxy ever sees, and one for everywhere else.
+/// The clients of one run: those for this machine, which no proxy ever sees, one for everywhere else, and one for an
+/// endpoint whose certificate is to say another name.
 pub(super) struct Clients<'a> {
     connection: Cow<'a, Connection>,
     deadlines: Deadlines,
@@ -27,19 +34,17 @@ pub(super) struct Clients<'a> {
     plain: OnceCell<ManuallyDrop<Client>>,
     direct: OnceCell<ManuallyDrop<Client>>,
     outside: OnceCell<ManuallyDrop<Client>>,
+    renamed: OnceCell<ManuallyDrop<Client>>,
 }
 
 impl<'a> Clients<'a> {
     /// Remembers how to build them.
     pub(super) fn new(context: &'a Context, endpoint: &Endpoint) -> Self {
-        Self {
-            connection: Cow::Borrowed(&context.connection),
-            deadlines: context.deadlines,
-            endpoint: Some(endpoint.clone()),
-            plain: OnceCell::new(),
-            direct: OnceCell::new(),
-            outside: OnceCell::new(),
-        }
+        Self::with(
+            Cow::Borrowed(&context.connection),
+            context.deadlines,
+            Some(endpoint.clone()),
+        )
     }
 
     /// Remembers how to build those for an identity provider's API: the context's authorities and proxy, and never
@@ -50,35 +55,40 @@ impl<'a> Clients<'a> {
             tls_server_name: None,
             ..context.connection.clone()
         };
+        Self::with(Cow::Owned(connection), context.deadlines, None)
+    }
+
+    fn with(
+        connection: Cow<'a, Connection>,
+        deadlines: Deadlines,
+        endpoint: Option<Endpoint>,
+    ) -> Self {
         Self {
-            connection: Cow::Owned(connection),
-            deadlines: context.deadlines,
-            endpoint: None,
+            connection,
+            deadlines,
+            endpoint,
             plain: OnceCell::new(),
             direct: OnceCell::new(),
             outside: OnceCell::new(),
+            renamed: OnceCell::new(),
         }
     }
 
     /// Gives the client for a URL, the address to hand to it, and the `Host` header where that differs.
     pub(super) fn for_url(&self, url: &Url) -> Result<(&Client, Url, Option<String>)> {
+        if let Some(name) = &self.connection.tls_server_name
+            && let Some(endpoint) = &self.endpoint
+            && url.scheme() == "https"
+            && endpoint.origin() == Origin::of(url)
+        {
+            return self.renamed(url, name);
+        }
         let client = if is_loopback(url) || is_metadata_server(url) {
             self.direct(url)?
         } else {
             built(&self.outside, || self.build_outside())?
         };
-        match &self.connection.tls_server_name {
-            // The TLS library takes the name to verify from the URL, so the URL gets it, the name resolves to the
-            // endpoint's own address, and the server still sees the endpoint in `Host`.
-            Some(name) if url.scheme() == "https" && self.is_endpoint(url) => {
-                let mut address = url.clone();
-                address
-                    .set_host(Some(name))
-                    .map_err(|_| server_name_with("that name", name))?;
-                Ok((client, address, Some(host_header(url))))
-            }
-            _ => Ok((client, url.clone(), None)),
-        }
+        Ok((client, url.clone(), None))
     }
 
     /// Gives the client for a URL that no proxy is on the way to.
@@ -89,28 +99,41 @@ impl<'a> Clients<'a> {
             let bare = || finished(self.bare().no_proxy().tls_certs_only([]));
             return built(&self.plain, bare);
         }
-        built(&self.direct, || self.build(ClientBuilder::no_proxy))
+        built(&self.direct, || self.build(None, ClientBuilder::no_proxy))
     }
 
-    fn is_endpoint(&self, url: &Url) -> bool {
-        self.endpoint
-            .as_ref()
-            .is_some_and(|endpoint| endpoint.origin() == Origin::of(url))
+    /// Gives the client for the endpoint where its certificate is to say another name. The TLS library takes the name
+    /// that it tells the server from the URL, so the URL gets it, every name resolves to the endpoint's own addresses,
+    /// and the server still sees the endpoint in `Host`. An address is told to no server, and a URL that got it would
+    /// lead there, so it is only what the certificate is held against.
+    fn renamed(&self, url: &Url, name: &str) -> Result<(&Client, Url, Option<String>)> {
+        if self.connection.proxy_url.is_some() && !is_loopback(url) {
+            return Err(server_name_with("a proxy", name));
+        }
+        let wanted = ServerName::try_from(name.to_owned())
+            .map_err(|_| server_name_with("that name", name))?;
+        let mut address = url.clone();
+        let mut host = None;
+        if let ServerName::DnsName(_) = &wanted {
+            address
+                .set_host(Some(name))
+                .map_err(|_| server_name_with("that name", name))?;
+            host = Some(host_header(url));
+        }
+        let client = built(&self.renamed, || {
+            let addresses = Arc::new(Fixed(self.addresses_of(url)?));
+            // Through a proxy of the environment the name would be resolved elsewhere.
+            self.build(Some(wanted), |builder| {
+                builder.no_proxy().dns_resolver(addresses)
+            })
+        })?;
+        Ok((client, address, host))
     }
 
     fn build_outside(&self) -> Result<Client> {
         let Some(url) = &self.connection.proxy_url else {
-            return self.build(|builder| builder);
+            return self.build(None, |builder| builder);
         };
-        if self.connection.tls_server_name.is_some() {
-            return Err(server_name_with(
-                "a proxy",
-                self.connection
-                    .tls_server_name
-                    .as_deref()
-                    .unwrap_or_default(),
-            ));
-        }
         // The URL stays out of the message: it may hold the proxy's password.
         let proxy = Proxy::all(url.clone()).map_err(|_| {
             Error::new(
@@ -118,7 +141,7 @@ impl<'a> Clients<'a> {
                 format!("the proxy {} cannot be used", shown(url)),
             )
         })?;
-        self.build(|builder| builder.proxy(proxy))
+        self.build(None, |builder| builder.proxy(proxy))
     }
 
     /// Gives what all clients share.
@@ -131,55 +154,70 @@ impl<'a> Clients<'a> {
             .user_agent(concat!("kfp-credential/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .referer(false)
+            .dns_resolver(Arc::new(Honest))
             .connect_timeout(self.deadlines.connect)
             .timeout(self.deadlines.request)
     }
 
-    fn build(&self, proxied: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Client> {
-        let mut builder = self
-            .bare()
-            .tls_danger_accept_invalid_certs(self.connection.insecure_skip_tls_verify);
-        if !self.connection.insecure_skip_tls_verify {
-            builder = builder.tls_certs_merge(authorities(&self.connection)?);
-        }
-        if let Some(name) = &self.connection.tls_server_name {
-            // Through a proxy of the environment the name would be resolved elsewhere.
-            builder = builder
-                .no_proxy()
-                .resolve_to_addrs(name, &self.endpoint_addresses()?);
-        }
-        finished(proxied(builder))
+    fn build(
+        &self,
+        name: Option<ServerName<'static>>,
+        on_the_way: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client> {
+        let builder = self.bare();
+        let builder = if self.connection.insecure_skip_tls_verify {
+            let tells_name = !matches!(name, Some(ServerName::IpAddress(_)));
+            builder
+                .tls_danger_accept_invalid_certs(true)
+                .tls_sni(tells_name)
+        } else {
+            let config = tls::config(authorities(&self.connection)?, name);
+            builder.tls_backend_preconfigured(config.map_err(|error| no_tls(&error))?)
+        };
+        finished(on_the_way(builder))
     }
 
-    /// Resolves the endpoint's host within the deadline of a connection: the system's resolver has none.
-    fn endpoint_addresses(&self) -> Result<Vec<SocketAddr>> {
-        let Some(endpoint) = &self.endpoint else {
-            return Ok(Vec::new());
-        };
-        let host = host_without_brackets(endpoint.url());
-        let addresses = deadline::within(self.deadlines.connect, move || {
-            (host.as_str(), 0).to_socket_addrs().map(Iterator::collect)
-        });
-        match addresses {
+    /// Resolves a URL's host within the deadline of a connection: the system's resolver has none.
+    fn addresses_of(&self, url: &Url) -> Result<Vec<SocketAddr>> {
+        let host = host_without_brackets(url);
+        match deadline::within(self.deadlines.connect, move || addresses(&host)) {
             Some(Ok(addresses)) => Ok(addresses),
-            Some(Err(error)) => Err(Error::new(
-                Slug::Unreachable,
-                format!("the host of {endpoint} has no address"),
-            )
-            .because(error)),
-            None => Err(Error::new(
-                Slug::Timeout,
-                format!("the host of {endpoint} was not resolved in time"),
-            )),
+            Some(Err(error)) => Err(limits::explained(&error).unwrap_or_else(|| {
+                Error::new(
+                    Slug::Unreachable,
+                    format!("the host of {} has no address", shown(url)),
+                )
+                .because(error)
+            })),
+            None => {
+                limits::room_for_a_thread()?;
+                let what = format!("the host of {} was not resolved in time", shown(url));
+                Err(Error::new(Slug::Timeout, what))
+            }
         }
     }
 }
 
+/// Says why TLS could not be set up, before any server was asked.
+fn no_tls(error: &rustls::Error) -> Error {
+    Error::new(
+        Slug::TlsUntrusted,
+        "no server's certificate can be verified: this machine has no certificate authorities",
+    )
+    .because(error)
+    .hint("install them (Debian package ca-certificates), or give the server's with `--certificate-authority F`")
+}
+
 fn finished(builder: ClientBuilder) -> Result<Client> {
     builder.build().map_err(|error| {
-        Error::new(Slug::TlsUntrusted, "the HTTP client could not be set up")
-            .because_of(&error)
-            .hint("install the system's certificate authorities (Debian package ca-certificates), or give --certificate-authority F")
+        let layers = chain(&error);
+        let shortage = layers
+            .iter()
+            .filter_map(|layer| layer.downcast_ref::<io::Error>())
+            .find_map(limits::explained);
+        shortage.unwrap_or_else(|| {
+            Error::new(Slug::Internal, "the HTTP client could not be set up").because_of(&error)
+        })
     })
 }
 
@@ -188,6 +226,7 @@ fn built(
     build: impl FnOnce() -> Result<Client>,
 ) -> Result<&Client> {
     if cell.get().is_none() {
+        limits::room_for_a_connection()?;
         cell.set(ManuallyDrop::new(build()?)).ok();
     }
     cell.get()
@@ -196,7 +235,7 @@ fn built(
 }
 
 /// Reads the context's authorities, from its file and from its text.
-fn authorities(connection: &Connection) -> Result<Vec<Certificate>> {
+fn authorities(connection: &Connection) -> Result<Vec<CertificateDer<'static>>> {
     let mut authorities = Vec::new();
     if let Some(path) = &connection.certificate_authority {
         let pem = std::fs::read(path).map_err(|error| {
@@ -217,18 +256,27 @@ fn authorities(connection: &Connection) -> Result<Vec<Certificate>> {
     Ok(authorities)
 }
 
-fn parse_authorities(pem: &[u8], from: &Path) -> Result<Vec<Certificate>> {
-    match Certificate::from_pem_bundle(pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(Error::new(
+fn parse_authorities(pem: &[u8], from: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let wrong = |what: &str| {
+        Error::new(
             Slug::ConfigCertificateAuthority,
-            format!("{} holds no PEM certificate", from.display()),
-        )),
-        Err(error) => Err(Error::new(
-            Slug::ConfigCertificateAuthority,
-            format!("{} holds no PEM certificate", from.display()),
+            format!("{} {what}", from.display()),
         )
-        .because_of(&error)),
+    };
+    let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = read.map_err(|_| wrong("holds no PEM certificate that can be read"))?;
+    if certificates.is_empty() {
+        return Err(wrong("holds no PEM certificate"));
+    }
+    match certificates
+        .iter()
+        .position(|one| !tls::can_be_trusted(one))
+    {
+        None => Ok(certificates),
+        Some(index) => Err(wrong(&format!(
+            "holds something that is no X.509 certificate (number {})",
+            index + 1
+        ))),
     }
 }
 

@@ -9,7 +9,10 @@ use url::Url;
 use crate::config::context::Deadlines;
 use crate::endpoint::is_loopback;
 use crate::error::{Error, Slug};
+use crate::http::certificate;
+use crate::http::tls::Refused;
 use crate::http::{in_words, shown};
+use crate::limits;
 
 const IS_IT_HTTPS: &str = "check that the server speaks https on that port, and not plain http";
 
@@ -48,25 +51,63 @@ pub(super) fn explained(
     {
         return proxy_wants_password(url);
     }
-    // The layers above say no more than that a request failed.
-    let root = chain(&error)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let failure = Error::new(Slug::Unreachable, format!("no answer from {place}")).because(root);
-    let broke_off_tls =
-        |layer: &&(dyn StdError + 'static)| layer.to_string().contains("tls handshake eof");
-    if chain(&error).iter().any(broke_off_tls) {
-        return failure.hint(IS_IT_HTTPS);
+    let layers = chain(&error);
+    let of_the_system = layers
+        .iter()
+        .filter_map(|layer| layer.downcast_ref::<io::Error>());
+    if let Some(shortage) = of_the_system.clone().find_map(limits::explained) {
+        return shortage;
     }
-    if is_loopback(url)
-        && chain(&error)
-            .iter()
-            .any(|layer| is_kind(*layer, io::ErrorKind::ConnectionRefused))
-    {
+    // The layers above say no more than that a request failed.
+    let root = layers.last().map(ToString::to_string).unwrap_or_default();
+    let failure = Error::new(Slug::Unreachable, format!("no answer from {place}"));
+    let says = |words: &str| layers.iter().any(|layer| layer.to_string().contains(words));
+    if says("tls handshake eof") {
+        return failure
+            .because("the server closed the connection in the TLS handshake")
+            .hint(IS_IT_HTTPS);
+    }
+    // The HTTP library's words for an answer that is none.
+    if says(" parsed") || says("message head is too large") {
+        let failure = failure.because("what answers there does not speak HTTP");
+        return match by_https(url) {
+            Some(address) => failure.hint(format!(
+                "if it speaks TLS, write the address with https: {address}"
+            )),
+            None => failure,
+        };
+    }
+    if says("connection closed before message completed") || says("unexpected end of file") {
+        let failure = failure.because("the server closed the connection without an answer");
+        return match by_https(url) {
+            Some(address) => failure.hint(format!(
+                "if it speaks TLS, write the address with https: {address}"
+            )),
+            None => failure,
+        };
+    }
+    let failure = failure.because(root);
+    let nobody_listens = |error: &io::Error| {
+        // A machine without IPv6 has no such address, and may be asked for that one last.
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable
+        )
+    };
+    if is_loopback(url) && of_the_system.clone().any(nobody_listens) {
         return failure.hint("nothing listens there: is the port-forward running? (`kubectl port-forward --namespace istio-system svc/istio-ingressgateway 8080:80`)");
     }
     failure
+}
+
+/// Gives the same address by https where it is by http: the other of the two that people mix up.
+fn by_https(url: &Url) -> Option<String> {
+    let mut other = url.clone();
+    if url.scheme() != "http" {
+        return None;
+    }
+    other.set_scheme("https").ok()?;
+    Some(crate::endpoint::Origin::of(&other).to_string())
 }
 
 /// An answer that broke off.
@@ -100,42 +141,53 @@ pub(super) fn proxy_wants_password(url: &Url) -> Error {
 }
 
 fn tls_failure(error: &rustls::Error, place: &str) -> Error {
-    match error {
-        rustls::Error::InvalidCertificate(why) => {
-            let failure = Error::new(
-                Slug::TlsUntrusted,
-                format!("the TLS certificate of {place} is not trusted"),
-            )
-            .because(in_plain_words(why));
-            match why {
-                rustls::CertificateError::NotValidForName
-                | rustls::CertificateError::NotValidForNameContext { .. } => failure
-                    .hint("name the endpoint by a host that is in its certificate, or say which name to verify with `tls-server-name` in the context"),
-                rustls::CertificateError::Expired | rustls::CertificateError::ExpiredContext { .. } => {
-                    failure.hint("the server's certificate must be renewed; check this machine's clock too")
-                }
-                _ => failure.hint("give the authority that signed it with `--certificate-authority F` (context key `certificate-authority`); for a test cluster only, `--insecure-skip-tls-verify`"),
-            }
-        }
-        other => Error::new(Slug::Unreachable, format!("no TLS connection to {place}"))
-            .because(other)
-            .hint(IS_IT_HTTPS),
-    }
-}
+    use rustls::{AlertDescription, CertificateError, Error as Tls};
 
-/// Says what is wrong with a certificate; the library names its most frequent cases as a program would.
-fn in_plain_words(why: &rustls::CertificateError) -> String {
-    match why {
-        rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature => {
-            "no authority that is trusted here has signed it".to_owned()
-        }
-        other => other.to_string(),
+    if let Tls::InvalidCertificate(CertificateError::Other(other)) = error
+        && let Some(refused) = other.0.downcast_ref::<Refused>()
+    {
+        return certificate::refused(refused, place);
+    }
+    let failure = Error::new(Slug::Unreachable, format!("no TLS connection to {place}"));
+    match error {
+        Tls::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        ) => failure
+            .because("the server wants a certificate of the client (mutual TLS), and kfp-credential has none")
+            .hint("ask the endpoint's administrator for a way in without client certificates"),
+        Tls::AlertReceived(AlertDescription::UnrecognisedName) => failure
+            .because("the server knows no such host name")
+            .hint("check the endpoint's host, or say which name the server has with `tls-server-name` in the context"),
+        Tls::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)
+        | Tls::PeerIncompatible(_) => failure
+            .because("the server and kfp-credential have no version or cipher of TLS in common (TLS 1.2 and 1.3 are spoken here)")
+            .hint("the server's TLS must be renewed: ask its administrator"),
+        Tls::AlertReceived(alert) => failure
+            .because(format!(
+                "the server ended the handshake: {}",
+                certificate::in_plain_words(&format!("{alert:?}"))
+            ))
+            .hint(IS_IT_HTTPS),
+        Tls::InvalidMessage(_) => failure
+            .because("what answers there does not speak TLS")
+            .hint(IS_IT_HTTPS),
+        Tls::InvalidCertificate(why) => Error::new(
+            Slug::TlsUntrusted,
+            format!("the TLS certificate of {place} is not trusted"),
+        )
+        .because(certificate::in_plain_words(&format!("{why:?}"))),
+        other => failure
+            .because(certificate::in_plain_words(&format!("{other:?}")))
+            .hint(IS_IT_HTTPS),
     }
 }
 
 /// Gives an error and its causes. An `io::Error` made from another error hides that one, as its source is already the
 /// next.
-fn chain<'e>(error: &'e (dyn StdError + 'static)) -> Vec<&'e (dyn StdError + 'static)> {
+pub(super) fn chain<'e>(error: &'e (dyn StdError + 'static)) -> Vec<&'e (dyn StdError + 'static)> {
     let mut layers = vec![error];
     while let Some(layer) = layers.last().copied() {
         let hidden = layer
@@ -157,10 +209,4 @@ fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Erro
     chain(error)
         .into_iter()
         .find_map(|layer| layer.downcast_ref::<rustls::Error>())
-}
-
-fn is_kind(layer: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
-    layer
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == kind)
 }

@@ -105,5 +105,56 @@ fn https_and_http_are_not_mixed_up_silently() {
     let secure = Server::start_tls(&ca, &["127.0.0.1"], |_| Response::new(200));
     get(&home, &format!("http://127.0.0.1:{}", secure.port()))
         .run()
-        .assert_error(6, "unreachable");
+        .assert_error(6, "unreachable")
+        .assert_says(&format!("https://127.0.0.1:{}", secure.port()));
+}
+
+/// What is missing is missing here, and no server is to blame.
+#[test]
+fn no_open_files_left_is_said_as_what_it_is() {
+    let ca = TestCa::generate();
+    let secure = Server::start_tls(&ca, &["127.0.0.1", "kf.localhost"], |_| {
+        Response::json(200, r#"{"commit_sha":"a","multi_user":false}"#)
+    });
+    let plain = Server::start(|_| Response::json(200, r#"{"commit_sha":"a","multi_user":false}"#));
+    let mut home = home();
+    let file = home.file("ca.pem", ca.pem());
+    let wrapped = home.file("wrapped", "");
+    home.run_with(&wrapped);
+    let (mut refused, mut answered) = (0, 0);
+    for limit in [
+        5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 24, 32, 64,
+    ] {
+        let script = format!(
+            "#!/bin/sh\nulimit -n {limit}\nexec {} \"$@\"\n",
+            support::BINARY
+        );
+        std::fs::write(&wrapped, script).expect("a script");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&wrapped, mode).expect("mode 0700");
+        for endpoint in [
+            secure.origin(),
+            secure.origin_as("kf.localhost"),
+            plain.origin(),
+        ] {
+            let run = none(&home, &endpoint)
+                .env(
+                    "KFP_CREDENTIAL_CERTIFICATE_AUTHORITY",
+                    &file.to_string_lossy(),
+                )
+                .env("KFP_CREDENTIAL_STORE", "none")
+                .run();
+            assert_bounded(&run);
+            if run.status == 0 {
+                answered += 1;
+            } else {
+                run.assert_error(1, "system-limit").assert_says("ulimit -n");
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        refused > 3 && answered > 3,
+        "{refused} refused, {answered} answered"
+    );
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Is a certificate authority that nobody trusts unless told to.
 pub struct TestCa {
@@ -48,21 +49,35 @@ impl TestCa {
         self.sign(&params)
     }
 
+    /// Makes a server's configuration of a certificate and its key in PEM, whoever has signed it.
+    pub fn server_config_of(certificate: &[u8], key: &[u8]) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_slice(certificate).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(key).expect("a key");
+        server_config(certificate, key)
+    }
+
     fn sign(&self, params: &CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let leaf = params
             .signed_by(&key, &self.issuer)
             .expect("a signed certificate");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a PKCS #8 key");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring knows the default versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .expect("a certificate that fits its key");
-        Arc::new(config)
+        server_config(leaf.der().clone(), key)
     }
+}
+
+fn server_config(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the default versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a certificate that fits its key");
+    Arc::new(config)
 }
 
 fn certificate_for(names: &[&str]) -> CertificateParams {

@@ -1,0 +1,259 @@
+//! What makes a server's certificate good: an authority of the system or of the context has signed it, or it is one
+//! that the context itself names.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
+use rustls_platform_verifier::Verifier;
+
+/// Makes the TLS settings of a client that trusts the system's authorities and what the context names, and wants
+/// certificates to say `name` where that is given, whatever host is connected to.
+pub(super) fn config(
+    named: Vec<CertificateDer<'static>>,
+    name: Option<ServerName<'static>>,
+) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let usual = if named.is_empty() {
+        Verifier::new(Arc::clone(&provider))
+    } else {
+        Verifier::new_with_extra_roots(named.clone(), Arc::clone(&provider))
+    }?;
+    // An address is never sent as the name of the server that is wanted (RFC 6066 section 3).
+    let sends_name = !matches!(name, Some(ServerName::IpAddress(_)));
+    let judge = Judge {
+        provider: Arc::clone(&provider),
+        usual,
+        named,
+        name,
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(judge))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.enable_sni = sends_name;
+    Ok(config)
+}
+
+/// Tells whether a certificate can be an authority at all: what is none would make every client fail.
+pub(super) fn can_be_trusted(certificate: &CertificateDer<'static>) -> bool {
+    RootCertStore::empty().add(certificate.clone()).is_ok()
+}
+
+/// A server's certificate that was refused: what the library's error leaves out.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Why.
+    pub(super) why: CertificateError,
+    /// The certificate.
+    pub(super) certificate: CertificateDer<'static>,
+    /// Whether the context names it.
+    pub(super) is_named: bool,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server's certificate is not trusted")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[derive(Debug)]
+struct Judge {
+    provider: Arc<CryptoProvider>,
+    usual: Verifier,
+    /// Authorities, or servers' own certificates.
+    named: Vec<CertificateDer<'static>>,
+    name: Option<ServerName<'static>>,
+}
+
+impl Judge {
+    /// Judges a certificate without asking who has signed it: whether it can be read, is in date, may be a server's and
+    /// fits the name.
+    fn by_itself(
+        &self,
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let nobody = RootCertStore::empty();
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        // With nobody to trust this never succeeds, and it comes to the issuer last. It looks at the dates before it
+        // looks at whether this is an authority, as what `openssl req -x509` makes is by default.
+        let by_nobody =
+            verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], now, algorithms);
+        match by_nobody {
+            Err(error) if !is_only_about_the_issuer(&error) => return Err(error),
+            Err(_) | Ok(()) => {}
+        }
+        verify_server_name(&parsed, name)
+    }
+}
+
+fn is_only_about_the_issuer(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(why) => is_an_authoritys(why),
+        _ => false,
+    }
+}
+
+/// Tells whether a certificate was refused for being an authority's (RFC 5280 section 4.2.1.9).
+pub(super) fn is_an_authoritys(why: &CertificateError) -> bool {
+    of_the_library(why) == Some(&webpki::Error::CaUsedAsEndEntity)
+}
+
+/// Tells whether a certificate was refused for its version, which is below 3 (RFC 5280 section 4.1.2.1).
+pub(super) fn is_too_old(why: &CertificateError) -> bool {
+    of_the_library(why) == Some(&webpki::Error::UnsupportedCertVersion)
+}
+
+fn of_the_library(why: &CertificateError) -> Option<&webpki::Error> {
+    let CertificateError::Other(OtherError(why)) = why else {
+        return None;
+    };
+    why.downcast_ref()
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let name = self.name.as_ref().unwrap_or(host);
+        let usual = self
+            .usual
+            .verify_server_cert(certificate, intermediates, name, ocsp, now);
+        let Err(Error::InvalidCertificate(usual)) = usual else {
+            return usual;
+        };
+        let is_named = self.named.iter().any(|named| named == certificate);
+        let is_unclear = matches!(usual, CertificateError::Other(_));
+        let why = match self.by_itself(certificate, name, now) {
+            Ok(()) if is_named && usual != CertificateError::Revoked => {
+                return Ok(ServerCertVerified::assertion());
+            }
+            Err(Error::InvalidCertificate(own)) if is_named || is_unclear => own,
+            _ => usual,
+        };
+        let refused = Refused {
+            why,
+            certificate: certificate.clone().into_owned(),
+            is_named,
+        };
+        Err(Error::InvalidCertificate(CertificateError::Other(
+            OtherError(Arc::new(refused)),
+        )))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.usual
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.usual
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::Duration;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+
+    /// 2030-01-01.
+    const NOW: Duration = Duration::from_secs(1_893_456_000);
+
+    /// Makes a certificate that has signed itself and says that it is an authority, as `openssl req -x509` does.
+    fn own(names: &[&str], years: (i32, i32)) -> CertificateDer<'static> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().der().clone()
+    }
+
+    fn judged(
+        certificate: &CertificateDer<'static>,
+        named: &CertificateDer<'static>,
+        name: &str,
+    ) -> Result<(), CertificateError> {
+        let provider = Arc::new(ring::default_provider());
+        let judge = Judge {
+            provider: Arc::clone(&provider),
+            usual: Verifier::new_with_extra_roots([named.clone()], provider).unwrap(),
+            named: vec![named.clone()],
+            name: None,
+        };
+        let name = ServerName::try_from(name).unwrap();
+        let now = UnixTime::since_unix_epoch(NOW);
+        match judge.verify_server_cert(certificate, &[], &name, &[], now) {
+            Ok(_) => Ok(()),
+            Err(Error::InvalidCertificate(CertificateError::Other(other))) => {
+                Err(other.0.downcast_ref::<Refused>().unwrap().why.clone())
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_authoritys_certificate_is_a_servers_own_only_where_it_is_named_fits_and_is_in_date() {
+        let good = own(&["kf.example.com"], (2029, 2031));
+        assert_eq!(judged(&good, &good, "kf.example.com"), Ok(()));
+
+        let twin = own(&["kf.example.com"], (2029, 2031));
+        let why = judged(&good, &twin, "kf.example.com").unwrap_err();
+        assert!(is_an_authoritys(&why), "{why:?}");
+        let why = judged(&good, &good, "other.example.com").unwrap_err();
+        assert!(
+            matches!(why, CertificateError::NotValidForNameContext { .. }),
+            "{why:?}"
+        );
+        for (years, is_expected) in [((2019, 2020), "expired"), ((2031, 2032), "not valid yet")] {
+            let certificate = own(&["kf.example.com"], years);
+            let why = judged(&certificate, &certificate, "kf.example.com").unwrap_err();
+            let found = match why {
+                CertificateError::ExpiredContext { .. } => "expired",
+                CertificateError::NotValidYetContext { .. } => "not valid yet",
+                _ => "something else",
+            };
+            assert_eq!(found, is_expected);
+        }
+    }
+}
