@@ -267,6 +267,9 @@ fn parse_lifetime(text: &str) -> Result<TimeDelta, String> {
 
 pub(super) fn parse_proxy(text: &str) -> Result<url::Url, String> {
     let url = url::Url::parse(text).map_err(no_url)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it has a query (?…) or fragment (#…)".to_owned());
+    }
     match url.scheme() {
         "http" | "https" | "socks5" | "socks5h" if url.host().is_some() => Ok(url),
         // `user:password@host` is a URL too, of the scheme `user`.

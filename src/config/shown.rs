@@ -27,23 +27,23 @@ pub fn redacted_address(text: &str) -> Option<String> {
 
 /// Takes user names and passwords out of every address in a text, such as a comment or the lines of an edit.
 pub fn without_userinfo(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("//") {
-        let (before, after) = rest.split_at(at + 2);
-        shown.push_str(before);
-        let ends_authority = |c: char| {
-            c.is_whitespace() || matches!(c, '/' | '\\' | '?' | '#' | '"' | '\'' | '`' | '<' | '>')
-        };
-        let end = after.find(ends_authority).unwrap_or(after.len());
-        let (authority, others) = after.split_at(end);
-        let host = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
-        shown.push_str(host);
-        rest = others;
+    let is_mark = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '<' | '>');
+    text.split_inclusive(is_mark)
+        .map(word_without_userinfo)
+        .collect()
+}
+
+/// Knows `scheme://user:password@host`, and `user:password@host` where a slash is missing or the scheme.
+fn word_without_userinfo(word: &str) -> String {
+    let start = word.find("//").map_or(0, |at| at + 2);
+    let (before, after) = word.split_at(start);
+    let end = after.find(['/', '\\', '?', '#']).unwrap_or(after.len());
+    match after[..end].rfind('@') {
+        Some(at) if start > 0 || after[..at].contains(':') => {
+            format!("{before}{}", &after[at + 1..])
+        }
+        _ => word.to_owned(),
     }
-    shown + rest
 }
 
 /// Takes whole addresses out of a text, malformed ones among them: of a command line that was not understood nobody knows
@@ -113,6 +113,9 @@ mod tests {
             ),
             ("x: //u:pw@h", "x: //h"),
             ("mail: user@example.com", "mail: user@example.com"),
+            ("p: http:u:pw@h", "p: h"),
+            ("p: u:pw@h/x", "p: h/x"),
+            ("image: reg:5000/a@sha256:1", "image: reg:5000/a@sha256:1"),
             ("https://h/a@b", "https://h/a@b"),
             ("http://u:pw@host:99999", "http://host:99999"),
         ] {
