@@ -25,6 +25,7 @@ use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::protocol::format;
 use crate::protocol::request::ExecConfig;
+use crate::read_file;
 use crate::run::Run;
 use crate::store::Store;
 use crate::trace::{Stderr, Trace};
@@ -190,10 +191,9 @@ fn trace(common: &CommonOptions, environment: &Environment, stderr: &Stderr) -> 
 
 fn open_log(path: &std::path::Path) -> std::io::Result<File> {
     let mut options = File::options();
-    options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    read_file::open_to_append(path, &mut options)
 }
 
 /// Help and version go to stdout; anything else that the grammar refuses is an error like every other.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
 use crate::line::breaks_a_line;
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
 use crate::store::EditedFile;
 
@@ -18,7 +19,7 @@ pub struct SdkCredentials(Map<String, Value>);
 impl SdkCredentials {
     /// Reads the file; `None` when there is none.
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        match std::fs::read_to_string(path) {
+        match read_file::read_text(path, Kind::File, ONE_MIB) {
             Ok(text) => Self::parse(&text, &path.display().to_string()).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::new(
@@ -93,7 +94,7 @@ impl SdkCredentials {
 /// Reads the namespace that `kfp.Client().set_user_namespace()` keeps; whatever is wrong with its file is the SDK's
 /// business.
 pub fn namespace(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = read_file::read_text(path, Kind::File, ONE_MIB).ok()?;
     let context: Value = serde_json::from_str(&text).ok()?;
     let namespace = context.get("namespace")?.as_str()?;
     Some(namespace.to_owned())
@@ -104,9 +105,9 @@ pub fn namespace(path: &Path) -> Option<String> {
 /// which the SDK sends too.
 pub fn set_context(file: &EditedFile, key: &str, value: Value) -> Result<()> {
     let path = file.path();
-    let text = match std::fs::read_to_string(path) {
+    let text = match read_file::read_text(path, Kind::File, ONE_MIB) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned().into(),
         Err(error) => {
             let what = format!("cannot read {}", path.display());
             return Err(Error::new(Slug::ConfigUnreadable, what).because(error));

@@ -10,6 +10,8 @@ mod at_once;
 mod characters;
 #[path = "commands/config.rs"]
 mod config;
+#[path = "commands/files.rs"]
+mod files;
 #[path = "commands/help.rs"]
 mod help;
 #[path = "commands/options.rs"]

@@ -342,14 +342,10 @@ fn sdk_file(setting: &Setting<'_, '_>) -> Result<PathBuf> {
     })
 }
 
+/// Gives the file's text, which is nothing where there is no file.
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Error::new(
-            Slug::ConfigUnreadable,
-            format!("cannot read {}", path.display()),
-        )
-        .because(error)
-    })
+    let text = file::read_text(path)?;
+    Ok(text.map(|text| text.to_string()).unwrap_or_default())
 }
 
 /// A path of the command line is relative to where the command runs, one of the file to the file.

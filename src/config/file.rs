@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_saphyr::Spanned;
+use zeroize::Zeroizing;
 
 use super::excerpt::{current_context, excerpt};
 use crate::error::{Error, Result, Slug};
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
 
 /// The `apiVersion` of the configuration file.
 pub const API_VERSION: &str = "kfp-credential/v1";
+/// More than thousands of contexts take.
+const LARGEST: u64 = 16 * ONE_MIB;
 /// The `kind` of the configuration file.
 pub const KIND: &str = "Config";
 
@@ -219,13 +223,8 @@ pub fn read(path: &Path) -> Result<Option<ConfigFile>> {
 
 /// Reads the configuration file for one context: where it is large, a fault in another one is no fault then.
 pub fn read_for(path: &Path, wanted: Wanted<'_>) -> Result<Option<ConfigFile>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            let what = format!("cannot read the configuration file {}", path.display());
-            return Err(Error::new(Slug::ConfigUnreadable, what).because(error));
-        }
+    let Some(text) = read_text(path)? else {
+        return Ok(None);
     };
     let config = match part(path, &text, wanted) {
         Some(part) => part,
@@ -233,6 +232,18 @@ pub fn read_for(path: &Path, wanted: Wanted<'_>) -> Result<Option<ConfigFile>> {
     };
     let path = path.to_path_buf();
     Ok(Some(ConfigFile { path, config }))
+}
+
+/// Reads the file's text; `None` when it does not exist.
+pub fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>> {
+    match read_file::read_text(path, Kind::File, LARGEST) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let what = format!("cannot read the configuration file {}", path.display());
+            Err(Error::new(Slug::ConfigUnreadable, what).because(error))
+        }
+    }
 }
 
 /// Parses no more than is wanted; `None` where the whole has to tell.

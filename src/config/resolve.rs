@@ -4,7 +4,7 @@
 //! the exec info's `config`, then `current-context`. Options and `KFP_CREDENTIAL_*` adjust what was chosen. The kfp
 //! SDK's own variables fill what nothing else gives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::characters;
@@ -19,6 +19,7 @@ use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::line::breaks_a_line;
 use crate::protocol::request::ExecConfig;
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::sdk;
 use crate::shell;
 
@@ -334,7 +335,8 @@ fn endpoint_of_pod(context: &Context) -> Result<Endpoint> {
 }
 
 fn pod_namespace() -> Option<String> {
-    let text = std::fs::read_to_string(POD_NAMESPACE_FILE).ok()?;
+    let path = Path::new(POD_NAMESPACE_FILE);
+    let text = read_file::read_text(path, Kind::File, ONE_MIB).ok()?;
     Some(text.trim().to_owned())
         .filter(|namespace| !namespace.is_empty() && !breaks_a_line(namespace))
 }

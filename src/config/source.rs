@@ -1,20 +1,21 @@
 //! Reads a secret from where the context says it is.
 
-use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::config::file::Source;
-use crate::deadline;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::program;
+use crate::read_file::{self, Kind};
 use crate::secret::Secret;
 use crate::shell;
 use crate::trace::Trace;
 
-/// How long a program or a pipe may take to give a secret.
+/// How long a program may take to give a secret.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// More than any secret is long.
 const LARGEST: u64 = 64 * 1024;
@@ -56,29 +57,15 @@ fn from_variable(name: &str, what: &str, environment: &Environment) -> Result<Se
 
 fn from_file(path: &Path, what: &str, trace: &Trace) -> Result<Secret> {
     let shown = path.display();
-    let read = deadline::within(DEADLINE, {
-        let path = path.to_path_buf();
-        move || read_up_to(&path, LARGEST)
-    });
-    let bytes = match read {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => {
-            return Err(unavailable(what, &format!("cannot read {shown}")).because(error));
-        }
-        None => {
-            return Err(unavailable(
-                what,
-                &format!("{shown} gave nothing within 30 s"),
-            ));
-        }
-    };
+    let bytes = read_file::read(path, Kind::FileOrPipe, LARGEST)
+        .map_err(|error| unavailable(what, &format!("cannot read {shown}")).because(error))?;
     if can_be_read_by_others(path) {
         trace.say(format_args!(
             "{shown}, which holds {what}, can be read by others: `chmod 600 {}`",
             shell::word(&shown.to_string(), "FILE")
         ));
     }
-    one_line(bytes, what, &shown.to_string())
+    one_line(&bytes, what, &shown.to_string())
 }
 
 /// Runs a program whose stdout is the secret.
@@ -99,30 +86,16 @@ fn from_command(command: &[String], what: &str, limit: Duration) -> Result<Secre
         return Err(unavailable(what, &format!("{shown} failed: {status}"))
             .hint(format!("run {program:?} by hand to see what it says")));
     }
-    one_line(bytes, what, &shown)
-}
-
-/// Reads at most `limit` bytes of a file; what is larger is an error. A folder is one too.
-pub fn read_up_to(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(std::io::Error::other(format!(
-            "it is larger than {limit} bytes"
-        )));
-    }
-    Ok(bytes)
+    one_line(&Zeroizing::new(bytes), what, &shown)
 }
 
 /// Drops one newline at the end: editors add it, and no password ends in one.
-fn one_line(bytes: Vec<u8>, what: &str, from: &str) -> Result<Secret> {
-    let text = String::from_utf8(bytes)
+fn one_line(bytes: &[u8], what: &str, from: &str) -> Result<Secret> {
+    let text = std::str::from_utf8(bytes)
         .map_err(|_| unavailable(what, &format!("{from} gave no UTF-8 text")))?;
-    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| {
-        text.strip_suffix('\r').unwrap_or(text)
-    });
+    let text = text
+        .strip_suffix('\n')
+        .map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     if text.is_empty() {
         return Err(unavailable(what, &format!("{from} gave nothing")));
     }

@@ -23,6 +23,7 @@ use crate::deadline;
 use crate::endpoint::{Endpoint, Origin, is_loopback};
 use crate::error::{Error, Result, Slug};
 use crate::limits;
+use crate::read_file::{self, Kind, ONE_MIB};
 
 /// The clients of one run: those for this machine, which no proxy ever sees, one for everywhere else, and one for an
 /// endpoint whose certificate is to say another name.
@@ -238,7 +239,7 @@ fn built(
 fn authorities(connection: &Connection) -> Result<Vec<CertificateDer<'static>>> {
     let mut authorities = Vec::new();
     if let Some(path) = &connection.certificate_authority {
-        let pem = std::fs::read(path).map_err(|error| {
+        let pem = read_file::read(path, Kind::File, ONE_MIB).map_err(|error| {
             Error::new(
                 Slug::ConfigUnreadable,
                 format!("cannot read the certificate authority {}", path.display()),

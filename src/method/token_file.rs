@@ -8,17 +8,11 @@ use std::io;
 use chrono::{DateTime, Utc};
 
 use crate::config::context::TokenFile;
-use crate::config::source::read_up_to;
 use crate::credential::{Credential, ExpirySource, KnownEnd, Material};
-use crate::deadline;
 use crate::error::{Error, Result, Slug};
 use crate::jwt::{self, Claims};
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
-
-/// More than any token is long.
-const LARGEST: u64 = 1024 * 1024;
-/// How long a pipe in the file's place may take.
-const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Reads the token and checks what can be seen from outside: its end and its audience.
 pub fn read(
@@ -57,24 +51,15 @@ pub fn read(
 
 fn read_token(file: &TokenFile) -> Result<Secret> {
     let shown = file.path.display();
-    let path = file.path.clone();
-    let bytes = match deadline::within(DEADLINE, move || read_up_to(&path, LARGEST)) {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => return Err(unreadable(file, &error)),
-        None => {
-            return Err(Error::new(
-                Slug::TokenFileUnreadable,
-                format!("{shown} gave nothing within 30 s"),
-            ));
-        }
-    };
+    let bytes = read_file::read(&file.path, Kind::FileOrPipe, ONE_MIB)
+        .map_err(|error| unreadable(file, &error))?;
     let invalid = |what: &str| {
         Error::new(
             Slug::TokenFileInvalid,
             format!("the token file {shown} {what}"),
         )
     };
-    let text = String::from_utf8(bytes).map_err(|_| invalid("is not text"))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| invalid("is not text"))?;
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Err(Error::new(

@@ -21,6 +21,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// More than the name of an owner takes in the file.
+const LONGEST_NAME: u64 = 32;
+
 /// The right to log in for a key, or to edit a file, until it is dropped.
 #[derive(Debug)]
 pub struct Lock(File);
@@ -177,7 +180,7 @@ fn still_held(doing: Doing, mut file: File, key: &Key, deadline: Duration) -> Er
     };
     let mut name = String::new();
     file.rewind()
-        .and_then(|()| file.read_to_string(&mut name))
+        .and_then(|()| file.take(LONGEST_NAME).read_to_string(&mut name))
         .ok();
     match name.trim().parse().ok().filter(|pid| lives(*pid)) {
         Some(pid) => error(&format!("process {pid}")).hint(format!(

@@ -9,16 +9,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 use zeroize::Zeroizing;
 
+use crate::read_file::{self, ONE_MIB};
+
 /// Ends the name of a file that is being written in place of another one.
 const HALF_WRITTEN: &str = ".kfp-credential";
-/// Larger files are none of ours.
-const LARGEST: u64 = 1024 * 1024;
 
 /// Makes sure that a folder exists and is this user's alone; missing ones are made, with their parents.
 pub fn private_folder(path: &Path) -> io::Result<()> {
@@ -126,16 +126,10 @@ fn open_to_read(path: &Path) -> io::Result<Option<File>> {
 }
 
 fn read_all(file: File, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Room for all of it from the start, as growing would leave copies behind that nobody wipes.
-    let length = file.metadata()?.len().min(LARGEST);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(
-        usize::try_from(length).unwrap_or_default() + 1,
-    ));
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(refusal(path, "is larger than 1 MiB"));
-    }
-    Ok(bytes)
+    read_file::read_open(file, ONE_MIB).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => refusal(path, "is larger than 1 MiB"),
+        _ => error,
+    })
 }
 
 /// Opens a file for reading and writing in a folder that exists, making it empty where it is missing.

@@ -320,11 +320,7 @@ pub(super) fn change(
     edits: &[Edit<'_>],
 ) -> Result<()> {
     let path = edited.path();
-    let before = if path.exists() {
-        read_text(path)?
-    } else {
-        String::new()
-    };
+    let before = read_text(path)?;
     let after = edit::apply(&before, edits).map_err(|refusal| not_editable(path, &refusal))?;
     checked(setting, path, &after).map_err(|error| not_sound(path, &error))?;
     edited.write(after.as_bytes())

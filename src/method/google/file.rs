@@ -17,18 +17,14 @@ use super::impersonation::Target;
 use super::service_account::Key;
 use super::user::User;
 use crate::config::context::CredentialFile;
-use crate::config::source::{can_be_read_by_others, read_up_to};
-use crate::deadline;
+use crate::config::source::can_be_read_by_others;
 use crate::error::{Error, Result, Slug};
 use crate::http::fit_to_show;
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
 use crate::shell;
 use crate::trace::Trace;
 
-/// More than any credential file holds.
-const LARGEST: u64 = 1024 * 1024;
-/// How long a pipe in the file's place may take.
-const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 /// The key of the address that gives tokens of a service account.
 const IMPERSONATION: &str = "service_account_impersonation_url";
 /// The token address of files that name none.
@@ -76,15 +72,8 @@ pub(super) struct Reading<'a> {
 
 /// Takes what a credential file holds; a pipe in its place has its time.
 pub(super) fn content(path: &Path) -> Result<Secret, String> {
-    let bytes = if path.is_file() {
-        read_up_to(path, LARGEST)
-    } else {
-        let path = path.to_path_buf();
-        deadline::within(DEADLINE, move || read_up_to(&path, LARGEST))
-            .ok_or("it gave nothing within 30 s")?
-    };
-    let bytes = bytes.map_err(|error| error.to_string())?;
-    String::from_utf8(bytes)
+    let bytes = read_file::read(path, Kind::FileOrPipe, ONE_MIB).map_err(|error| error.to_string())?;
+    std::str::from_utf8(&bytes)
         .map(Secret::new)
         .map_err(|_| "it is not text".to_owned())
 }

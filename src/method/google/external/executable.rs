@@ -8,14 +8,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{External, unavailable};
-use crate::config::source::read_up_to;
 use crate::environment::GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES as ALLOW;
 use crate::error::Result;
 use crate::http::fit_to_show;
 use crate::method::google::file::Reading;
 use crate::program;
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::run::Run;
 use crate::secret::Secret;
 
@@ -24,7 +25,7 @@ const USUAL_TIMEOUT: u64 = 30_000;
 /// What the file may say, in milliseconds.
 const TIMEOUTS: std::ops::RangeInclusive<u64> = 5_000..=120_000;
 /// More than any answer is long.
-const LARGEST: u64 = 1024 * 1024;
+const LARGEST: u64 = ONE_MIB;
 
 /// A program, and the file that it keeps its last answer in.
 #[derive(Debug)]
@@ -108,8 +109,10 @@ impl Executable {
             return Err(error.hint(format!("run {program:?} by hand to see what it says")));
         }
         let printed = match &self.output_file {
-            Some(file) if printed.is_empty() => read_up_to(file, LARGEST).unwrap_or_default(),
-            _ => printed,
+            Some(file) if printed.is_empty() => {
+                read_file::read(file, Kind::File, LARGEST).unwrap_or_default()
+            }
+            _ => Zeroizing::new(printed),
         };
         Answer::parse(&printed)
             .and_then(|answer| answer.token(now))
@@ -118,7 +121,7 @@ impl Executable {
 
     /// An answer without an end is not used twice.
     fn kept(&self, now: DateTime<Utc>) -> Option<Secret> {
-        let bytes = read_up_to(self.output_file.as_ref()?, LARGEST).ok()?;
+        let bytes = read_file::read(self.output_file.as_ref()?, Kind::File, LARGEST).ok()?;
         let answer = Answer::parse(&bytes).ok()?;
         answer.expiration_time?;
         answer.token(now).ok()

@@ -1,25 +1,18 @@
 //! A subject token that a file or a URL gives, as text or inside JSON.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::unavailable;
-use crate::config::source::read_up_to;
-use crate::deadline;
 use crate::error::Result;
 use crate::http::api::Api;
 use crate::http::shown;
 use crate::method::google::file::Reading;
+use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
-
-/// More than any token is long.
-const LARGEST: u64 = 1024 * 1024;
-/// How long a pipe in the file's place may take.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How the token lies in what is read.
 #[derive(Debug)]
@@ -79,19 +72,11 @@ impl Format {
 /// Reads the token from a file that another program keeps fresh.
 pub(super) fn from_file(path: &Path, format: &Format) -> Result<Secret> {
     let place = format!("the subject token file {}", path.display());
-    let bytes = deadline::within(DEADLINE, {
-        let path = path.to_path_buf();
-        move || read_up_to(&path, LARGEST)
-    });
-    let bytes = match bytes {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => {
-            return Err(unavailable(format!("{place} cannot be read")).because(error));
-        }
-        None => return Err(unavailable(format!("{place} gave nothing within 30 s"))),
-    };
-    let text = String::from_utf8(bytes).map_err(|_| unavailable(format!("{place} is not text")))?;
-    format.token(Secret::new(text).expose(), &place)
+    let bytes = read_file::read(path, Kind::FileOrPipe, ONE_MIB)
+        .map_err(|error| unavailable(format!("{place} cannot be read")).because(error))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| unavailable(format!("{place} is not text")))?;
+    format.token(text, &place)
 }
 
 /// Gets the token from a URL, with the headers that the credential file names.
