@@ -114,7 +114,6 @@ fn options(dice: &mut Dice) -> Options {
         approval: dice.happens(25),
         session_seconds: [86_400, 0, 600][dice.below(3)],
         users: HashMap::from([(USER.to_owned(), PASSWORD.to_owned())]),
-        expired_form: dice.happens(10),
         wrong_password: if dice.happens(50) {
             WrongPassword::New401
         } else {

@@ -97,6 +97,17 @@ pub(crate) const ALL: &[(&str, Mutate)] = &[
             _ => Response::text(status, echo),
         }
     }),
+    ("the words of a form that is too old", |dice, scene, _| {
+        let words = dice.pick(&[
+            "User session has expired.",
+            "Requested resource does not exist.",
+            "User session error.",
+        ]);
+        let again = form("post", &scene.request.target);
+        let form = if dice.happens(30) { again.as_str() } else { "" };
+        let page = format!("<h2 class=theme-heading>Bad Request</h2><p>{words}</p>{form}");
+        Response::html([400, 401, 200][dice.below(3)], page)
+    }),
     ("a page that is hard to read", |dice, scene, answer| {
         let status = answer.status;
         let mut answer = Response::html(status, hard(dice, scene));
