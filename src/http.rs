@@ -275,7 +275,10 @@ impl<'a> Http<'a> {
         let hop = self.hops.get() + 1;
         self.hops.set(hop);
 
-        let (client, address, host) = self.clients.for_url(url)?;
+        let (client, mut address, host) = self.clients.for_url(url)?;
+        // What a server writes before a host would be sent as if it were a password of ours.
+        address.set_username("").ok();
+        address.set_password(None).ok();
         let mut request = request(client, address).timeout(left.min(self.deadlines.request));
         if let Some(host) = host {
             request = request.header(HOST, host);

@@ -186,6 +186,29 @@ fn a_redirect_after_the_form_carries_no_password() {
 }
 
 #[test]
+fn what_a_redirect_has_before_its_host_is_not_sent_as_a_password() {
+    let door = altered(Options::default(), |request, response| {
+        if request.target == "/pipeline" {
+            let host = request.header("host").unwrap_or_default();
+            let again = format!("http://user:planted@{host}/pipeline?again=1");
+            *response = Response::redirect(302, &again);
+        }
+    });
+    let home = home();
+    get(&home, &door.endpoint()).run().assert_success();
+    let requests = door.server.requests();
+    assert!(
+        requests
+            .iter()
+            .any(|request| request.target == "/pipeline?again=1")
+    );
+    let sent = requests
+        .iter()
+        .find_map(|request| request.header("authorization"));
+    assert_eq!(sent, None);
+}
+
+#[test]
 fn a_step_down_from_https_to_http_is_refused() {
     let ca = TestCa::generate();
     let plain = recorder();
