@@ -59,7 +59,8 @@ pub(crate) type Family = &'static [(&'static str, Mutate)];
 /// Is what is done to pages, the more often the more there is to lose.
 pub(crate) const OF_PAGES: &[Family] = &[
     status::ALL,
-    place::ALL,
+    place::ELSEWHERE,
+    place::ELSEWHERE,
     place::ALL,
     cookie::ALL,
     body::ALL,
@@ -70,6 +71,7 @@ pub(crate) const OF_PAGES: &[Family] = &[
 /// Is what is done to answers in JSON.
 pub(crate) const OF_JSON: &[Family] = &[
     status::ALL,
+    place::ELSEWHERE,
     place::ALL,
     json::ALL,
     json::ALL,

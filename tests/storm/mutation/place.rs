@@ -4,7 +4,8 @@ use super::{Mutate, with};
 use crate::support::dice::Dice;
 use crate::support::http::Response;
 
-pub(crate) const ALL: &[(&str, Mutate)] = &[
+/// To where a secret must not go, and would be welcome.
+pub(crate) const ELSEWHERE: &[(&str, Mutate)] = &[
     ("a redirect elsewhere", |dice, scene, answer| {
         let place = scene.elsewhere(dice);
         redirect(dice, answer, &place)
@@ -45,6 +46,9 @@ pub(crate) const ALL: &[(&str, Mutate)] = &[
             redirect(dice, answer, &place)
         },
     ),
+];
+
+pub(crate) const ALL: &[(&str, Mutate)] = &[
     ("a callback of nobody's", |dice, scene, answer| {
         let path = dice.pick(&[
             "/oauth2/callback?code=x&state=y",
