@@ -62,8 +62,12 @@ impl Seal {
         SystemRandom::new()
             .fill(bytes.as_mut_slice())
             .map_err(|_| "the system gives no random numbers".to_owned())?;
-        create_closed(file, bytes.as_slice())
-            .map_err(|error| format!("the key that seals entries cannot be kept: {error}"))?;
+        create_closed(file, bytes.as_slice()).map_err(|error| {
+            format!(
+                "the key that seals entries cannot be kept in {}: {error}",
+                file.display()
+            )
+        })?;
         Self::find(file)?.ok_or_else(|| format!("{} went away", file.display()))
     }
 
