@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::config::Context;
-use crate::config::context::{Iap, Method};
+use crate::config::context::Iap;
 use crate::credential::Grant;
 use crate::error::{Error, Result};
 use crate::run::Run;
@@ -257,10 +257,8 @@ fn is_in_place_of(stored: &StoredGrant, token: &Secret) -> bool {
 
 /// Names what the store may keep of a context's refresh tokens.
 pub fn key_of(context: &Context) -> Option<Key> {
-    match &context.method {
-        Method::Iap(iap) => Some(key(iap, iap.client_id.as_deref()?)),
-        _ => None,
-    }
+    let iap = context.method.iap()?;
+    Some(key(iap, iap.client_id.as_deref()?))
 }
 
 fn key(iap: &Iap, client_id: &str) -> Key {

@@ -75,29 +75,53 @@ pub fn log_in(context: &Context, means: &Means<'_>) -> Result<Fresh> {
         person,
         ..
     } = *means;
-    let (trace, now) = (run.trace, run.now);
+    let now = run.now;
     let endpoint = endpoint(context)?;
-    // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
-    let has_headers = !extra_headers.is_empty() && !endpoint.is_in_cluster(run.environment);
-    let has_secrets = match context.method {
-        Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) => true,
-        Method::TokenFile(_) => context.verify && !endpoint.is_in_cluster(run.environment),
-        Method::Detect(_) | Method::None => false,
+    let over_http = |log_in: &dyn Fn(&Http<'_>) -> Result<Fresh>| {
+        log_in_over_http(context, endpoint, means, log_in)
     };
-    if has_secrets || has_headers {
+    match &context.method {
+        Method::TokenFile(file) => {
+            let read = || read_token_file(context, file, endpoint, now());
+            if !context.verify {
+                return read().map(token_file::proof::left_out);
+            }
+            over_http(&|http| token_file::proof::proven(http, context, file, read()?))
+        }
+        Method::Iap(iap) => over_http(&|http| iap::log_in(http, context, iap, endpoint, means)),
+        Method::Gcp(google) => over_http(&|http| gcp::log_in(http, context, google, endpoint, run)),
+        Method::Detect(dex) | Method::Dex(dex) => {
+            let person = person.ok_or_else(nobody)?;
+            over_http(&|http| through_dex(http, context, dex, endpoint, person, extra_headers, now))
+        }
+        Method::None => {
+            over_http(&|http| open_endpoint(http, context, endpoint, extra_headers, now()))
+        }
+    }
+}
+
+fn nobody() -> Error {
+    Error::new(
+        Slug::PasswordRequired,
+        "a login form may have to be filled in, and nothing says by whom",
+    )
+}
+
+/// Logs in at the endpoint, if the way there is safe, and tells of its clock.
+fn log_in_over_http(
+    context: &Context,
+    endpoint: &Endpoint,
+    means: &Means<'_>,
+    log_in: &dyn Fn(&Http<'_>) -> Result<Fresh>,
+) -> Result<Fresh> {
+    // Before anybody is contacted: a session, and headers that may be secret, would travel this way.
+    let in_cluster = endpoint.is_in_cluster(means.run.environment);
+    let has_headers = !means.extra_headers.is_empty() && !in_cluster;
+    if context.method.carries_secrets(in_cluster) || has_headers {
         safe_way(endpoint.url(), context)?;
     }
-    let http = Http::new(context, endpoint, extra_headers, trace)?;
-    let fresh = match (&context.method, person) {
-        (Method::Iap(iap), _) => iap::log_in(&http, context, iap, endpoint, means),
-        (Method::Gcp(google), _) => gcp::log_in(&http, context, google, endpoint, run),
-        (Method::TokenFile(file), _) => read_token_file(context, file, endpoint, now())
-            .and_then(|fresh| token_file::proof::proven(&http, context, file, fresh)),
-        (Method::Detect(dex) | Method::Dex(dex), Some(person)) => {
-            through_dex(&http, context, dex, endpoint, person, extra_headers, now)
-        }
-        _ => open_endpoint(&http, context, endpoint, extra_headers, now()),
-    };
+    let http = Http::new(context, endpoint, means.extra_headers, means.run.trace)?;
+    let fresh = log_in(&http);
     let clock_ahead = http.clock().ahead();
     if let Some(ahead) = clock_ahead.filter(|ahead| !ahead.is_zero()) {
         let (seconds, side) = (ahead.num_seconds().abs(), side(ahead));

@@ -54,7 +54,7 @@ use keyutils::open as open_kernel;
 use native::connect;
 #[cfg(not(target_os = "linux"))]
 use places::open_kernel;
-use places::{OpenKernel, no_folder, unavailable};
+use places::{Backing, OpenKernel, Plan, unavailable};
 #[cfg(target_os = "linux")]
 use secret_service::connect;
 
@@ -100,8 +100,9 @@ impl<'a> Store<'a> {
     /// Tells, before anybody logs in, whether the place that was named can keep something: by keeping something, as a
     /// keyring may have to be unlocked for that.
     pub fn check_usable(&self) -> Result<()> {
-        if matches!(self.choice, StoreChoice::Auto | StoreChoice::None) {
-            return Ok(());
+        match Plan::of(self.choice) {
+            Plan::Nowhere | Plan::KeyringOrMemory => return Ok(()),
+            Plan::At(_) => {}
         }
         let key = Key::of_trial();
         self.write(&key, &Secret::new("{}"))?;
@@ -120,13 +121,10 @@ impl<'a> Store<'a> {
     /// The one trouble that is no miss is a keyring which holds the session and would ask a person for it: whoever went
     /// on would log in, and not be able to store that either, on every call.
     pub fn load(&self, key: &Key) -> Result<Option<Entry>> {
-        let found = match self.choice {
-            StoreChoice::Auto => self.load_from_memory_or_keyring(key),
-            StoreChoice::Keyring => self.heard(self.in_keyring(key)),
-            StoreChoice::Runtime => self.heard(self.in_folder(Folder::in_memory, key)),
-            StoreChoice::Keyutils => self.heard(self.in_kernel(key)),
-            StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
-            StoreChoice::None => None,
+        let found = match Plan::of(self.choice) {
+            Plan::Nowhere => None,
+            Plan::At(place) => self.heard(self.read_from(place, key)),
+            Plan::KeyringOrMemory => self.load_from_memory_or_keyring(key),
         };
         if found.is_none() && self.keyring.would_ask() {
             let what = "the session cannot be read from the keyring";
@@ -143,83 +141,44 @@ impl<'a> Store<'a> {
     }
 
     fn write(&self, key: &Key, json: &Secret) -> Result<Place> {
-        match self.choice {
-            StoreChoice::Auto => Ok(self.save_where_possible(key, json)),
-            StoreChoice::Keyring => match self.keyring.write(key.text(), json) {
-                Ok(()) => Ok(Place::Keyring),
-                Err(trouble) => Err(unavailable(
-                    "the session cannot be stored in the keyring",
-                    &trouble,
-                )),
-            },
-            StoreChoice::Runtime => self
-                .write_to(Folder::in_memory, key, json)
-                .map(Place::Runtime)
-                .map_err(no_folder),
-            StoreChoice::Keyutils => self.write_to_kernel(key, json),
-            StoreChoice::File => self
-                .write_to(Folder::on_disk, key, json)
-                .map(Place::File)
-                .map_err(no_folder),
-            StoreChoice::None => Ok(Place::Nowhere),
+        match Plan::of(self.choice) {
+            Plan::Nowhere => Ok(Place::Nowhere),
+            Plan::At(place) => self.write_to(place, key, json),
+            Plan::KeyringOrMemory => Ok(self.save_where_possible(key, json)),
         }
     }
 
     /// Forgets a session wherever it may rest; tells whether there was one.
     pub fn forget(&self, key: &Key) -> Result<bool> {
-        let on_disk = self.remove_from(Folder::on_disk, key);
-        let in_memory = self.remove_from(Folder::in_memory, key);
-        let in_keyring = if matches!(self.choice, StoreChoice::Auto | StoreChoice::Keyring) {
-            self.delete_from_keyring(key)
-        } else {
-            Ok(false)
-        };
-        let in_kernel = if self.choice == StoreChoice::Keyutils {
-            self.delete_from_kernel(key)
-        } else {
-            Ok(false)
-        };
-        Ok([on_disk?, in_memory?, in_keyring?, in_kernel?].contains(&true))
+        let plan = Plan::of(self.choice);
+        let looked_at = Backing::all().filter(|one| one.is_at_hand() || plan.uses(*one));
+        // All of them are emptied before the first trouble is told.
+        let removed: Vec<Result<bool>> = looked_at.map(|one| self.remove_from(one, key)).collect();
+        removed
+            .into_iter()
+            .try_fold(false, |any, removed| Ok(any | removed?))
     }
 
     /// Forgets every session and password of ours, whatever was chosen; tells how many there were.
     ///
     /// `known` are the keys to try where a keyring cannot be searched.
     pub fn forget_all(&self, known: &[Key]) -> Result<usize> {
-        let empty = |folder: Result<Folder, String>| match folder {
-            Ok(folder) => folder.remove_all().map_err(no_folder),
-            Err(_) => Ok(0),
-        };
-        let on_disk = empty(Folder::on_disk(self.environment));
-        let in_memory = empty(Folder::in_memory(self.environment));
         let known: Vec<String> = known.iter().map(|key| key.text().to_owned()).collect();
-        let emptied = |outcome| match outcome {
-            Err(Trouble::Absent(_)) => Ok(0),
-            outcome => {
-                outcome.map_err(|trouble| unavailable("the keyring cannot be emptied", &trouble))
-            }
-        };
-        let in_kernel = self
-            .kernel()
-            .and_then(|mut kernel| kernel.delete_all(&known));
-        let in_keyring = self.keyring.delete_all(known);
-        Ok(on_disk? + in_memory? + emptied(in_keyring)? + emptied(in_kernel)?)
+        let emptied = Backing::all().map(|one| self.empty(one, &known));
+        let emptied: Vec<Result<usize>> = emptied.collect();
+        emptied.into_iter().sum()
     }
 
     /// Gives what renews logins, where it rests under a key.
     pub fn load_grant(&self, key: &Key) -> Option<StoredGrant> {
-        let found = match self.choice {
-            StoreChoice::Auto | StoreChoice::Keyring => self.heard(self.in_keyring(key)),
-            StoreChoice::Keyutils => self.heard(self.in_kernel(key)),
-            StoreChoice::File => self.heard(self.in_folder(Folder::on_disk, key)),
-            StoreChoice::Runtime | StoreChoice::None => None,
-        };
+        let place = Plan::of(self.choice).place_of_grants();
+        let found = place.and_then(|place| self.heard(self.read_from(place, key)));
         found.or_else(|| self.rescued_grant(key))
     }
 
     /// Gives what [`Self::save_grant_of_sdk`] has put on the disk.
     fn rescued_grant(&self, key: &Key) -> Option<StoredGrant> {
-        let on_disk: Option<StoredGrant> = self.heard(self.in_folder(Folder::on_disk, key));
+        let on_disk: Option<StoredGrant> = self.heard(self.read_from(Backing::Disk, key));
         on_disk.filter(|stored| {
             let in_place_of = stored.in_place_of.as_ref();
             in_place_of.is_some_and(|of| of.is_of_sdk)
@@ -232,53 +191,36 @@ impl<'a> Store<'a> {
         match self.save_grant(key, grant) {
             Ok(Place::File(path)) => Ok(Place::File(path)),
             Ok(place) => {
-                self.heard(
-                    self.remove_from(Folder::on_disk, key)
-                        .map(Some)
-                        .map_err(|error| error.one_line()),
-                );
+                let removed = self.remove_from(Backing::Disk, key);
+                self.heard(removed.map(Some).map_err(|error| error.one_line()));
                 Ok(place)
             }
             Err(error) => {
                 self.trace.say(error.one_line());
-                self.write_to(Folder::on_disk, key, &entry::to_json(grant))
-                    .map(Place::File)
-                    .map_err(no_folder)
+                self.write_to(Backing::Disk, key, &entry::to_json(grant))
             }
         }
     }
 
     /// Keeps what renews logins: in the keyring, or in the kernel or a file where that was chosen, and nowhere else.
     pub fn save_grant(&self, key: &Key, grant: &StoredGrant) -> Result<Place> {
+        let place = Plan::of(self.choice).place_of_grants();
+        let place = place.ok_or_else(|| self.keeps_no_grants())?;
         let json = entry::to_json(grant);
-        match self.choice {
-            StoreChoice::Auto | StoreChoice::Keyring => {
-                match self.keyring.write(key.text(), &json) {
-                    Ok(()) => Ok(Place::Keyring),
-                    Err(trouble) => {
-                        let what = "the login's refresh token cannot be stored: it rests in the keyring, or in a file where that is chosen";
-                        Err(unavailable(what, &trouble).hint("choose `--store file` (context key `store: file`), or unlock the keyring"))
-                    }
-                }
-            }
-            StoreChoice::Keyutils => self.write_to_kernel(key, &json),
-            StoreChoice::File => self
-                .write_to(Folder::on_disk, key, &json)
-                .map(Place::File)
-                .map_err(no_folder),
-            StoreChoice::Runtime | StoreChoice::None => Err(self.keeps_no_grants()),
+        if place != Backing::Keyring {
+            return self.write_to(place, key, &json);
         }
+        let written = self.keyring.write(key.text(), &json);
+        written.map(|()| Place::Keyring).map_err(|trouble| {
+            let what = "the login's refresh token cannot be stored: it rests in the keyring, or in a file where that is chosen";
+            unavailable(what, &trouble).hint("choose `--store file` (context key `store: file`), or unlock the keyring")
+        })
     }
 
     /// Tells, before anybody logs in, whether this is a store that keeps what renews logins.
     pub fn may_keep_grants(&self) -> Result<()> {
-        match self.choice {
-            StoreChoice::Auto
-            | StoreChoice::Keyring
-            | StoreChoice::Keyutils
-            | StoreChoice::File => Ok(()),
-            StoreChoice::Runtime | StoreChoice::None => Err(self.keeps_no_grants()),
-        }
+        let place = Plan::of(self.choice).place_of_grants();
+        place.map(drop).ok_or_else(|| self.keeps_no_grants())
     }
 
     fn keeps_no_grants(&self) -> Error {
@@ -289,7 +231,7 @@ impl<'a> Store<'a> {
 
     /// Gives the password that rests under a key.
     pub fn load_password(&self, key: &Key) -> Option<StoredPassword> {
-        self.heard(self.in_keyring(key))
+        self.heard(self.read_from(Backing::Keyring, key))
     }
 
     /// Keeps a password, in the keyring or not at all.
@@ -312,14 +254,14 @@ impl<'a> Store<'a> {
 
     /// Forgets a password; tells whether there was one.
     pub fn forget_password(&self, key: &Key) -> Result<bool> {
-        self.delete_from_keyring(key)
+        self.remove_from(Backing::Keyring, key)
     }
 
     /// A copy in memory is newer than one in the keyring, as whoever saves to the keyring removes it. So it is taken
     /// at once while it lives: where it is needed, the keyring may well be one that makes us wait.
     fn load_from_memory_or_keyring(&self, key: &Key) -> Option<Entry> {
         let in_memory: Option<Entry> = match Folder::in_memory(self.environment) {
-            Ok(_) => self.heard(self.in_folder(Folder::in_memory, key)),
+            Ok(_) => self.heard(self.read_from(Backing::Memory, key)),
             Err(_) => None,
         };
         if in_memory
@@ -328,21 +270,21 @@ impl<'a> Store<'a> {
         {
             return in_memory;
         }
-        let in_keyring: Option<Entry> = self.heard(self.in_keyring(key));
+        let in_keyring: Option<Entry> = self.heard(self.read_from(Backing::Keyring, key));
         newer(in_memory, in_keyring)
     }
 
     fn save_where_possible(&self, key: &Key, json: &Secret) -> Place {
         let no_keyring = match self.keyring.write(key.text(), json) {
             Ok(()) => {
-                self.remove_from(Folder::in_memory, key)
+                self.remove_from(Backing::Memory, key)
                     .map_err(|error| self.trace.say(error))
                     .ok();
                 return Place::Keyring;
             }
             Err(trouble) => trouble,
         };
-        match self.write_to(Folder::in_memory, key, json) {
+        match self.write_to_folder(Folder::in_memory, key, json) {
             Ok(path) => {
                 self.trace.say(format_args!(
                     "{no_keyring}; the session rests in the runtime folder"

@@ -3,11 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::context::StoreChoice;
-
-use super::files::Folder;
 use super::keyring::Trouble;
-use super::places::OpenFolder;
+use super::places::{Backing, Plan};
 use super::{Entry, Key, Store};
 
 /// Where an entry rests.
@@ -55,36 +52,49 @@ impl fmt::Display for Place {
     }
 }
 
+impl Whereabouts {
+    pub(super) fn new(
+        place: Place,
+        found: Result<Option<Entry>, String>,
+        usable: Result<(), String>,
+    ) -> Self {
+        let trouble = usable.err();
+        match found {
+            Ok(entry) => Self {
+                entry,
+                place,
+                trouble,
+            },
+            Err(unread) => Self {
+                entry: None,
+                place,
+                trouble: trouble.or(Some(unread)),
+            },
+        }
+    }
+}
+
 impl Store<'_> {
     /// Tells where the session of a key rests or would rest, and what stands in the way of a better place.
     pub fn whereabouts(&self, key: &Key) -> Whereabouts {
-        match self.choice {
-            StoreChoice::Auto => self.whereabouts_of_auto(key),
-            StoreChoice::Keyring => self.whereabouts_in_keyring(key),
-            StoreChoice::Runtime => self.whereabouts_in(Folder::in_memory, Place::Runtime, key),
-            StoreChoice::Keyutils => {
-                let usable = self
-                    .kernel()
-                    .and_then(|mut kernel| kernel.check(key.text()));
-                let usable = usable.map_err(|trouble| trouble.to_string());
-                whereabouts(Place::Kernel, self.in_kernel(key), usable)
-            }
-            StoreChoice::File => self.whereabouts_in(Folder::on_disk, Place::File, key),
-            StoreChoice::None => whereabouts(Place::Nowhere, Ok(None), Ok(())),
+        match Plan::of(self.choice) {
+            Plan::Nowhere => Whereabouts::new(Place::Nowhere, Ok(None), Ok(())),
+            Plan::At(place) => self.whereabouts_at(place, key),
+            Plan::KeyringOrMemory => self.whereabouts_of_auto(key),
         }
     }
 
     /// Looks into both places, as a person asks and may wait.
     fn whereabouts_of_auto(&self, key: &Key) -> Whereabouts {
         let usable = self.keyring.check(key.text());
-        let in_memory = self.whereabouts_in(Folder::in_memory, Place::Runtime, key);
+        let in_memory = self.whereabouts_at(Backing::Memory, key);
         match usable {
             usable if in_memory.entry.is_some() => Whereabouts {
                 trouble: usable.err().map(|trouble| trouble.to_string()),
                 ..in_memory
             },
             // A locked one may well hold the session.
-            Ok(()) | Err(Trouble::Locked) => self.whereabouts_in_keyring(key),
+            Ok(()) | Err(Trouble::Locked) => self.whereabouts_at(Backing::Keyring, key),
             Err(no_keyring) => {
                 let no_memory = in_memory
                     .trouble
@@ -96,50 +106,5 @@ impl Store<'_> {
                 }
             }
         }
-    }
-
-    fn whereabouts_in_keyring(&self, key: &Key) -> Whereabouts {
-        let found = self.in_keyring(key);
-        let usable = self
-            .keyring
-            .check(key.text())
-            .map_err(|trouble| trouble.to_string());
-        whereabouts(Place::Keyring, found, usable)
-    }
-
-    fn whereabouts_in(
-        &self,
-        folder: OpenFolder,
-        place: fn(PathBuf) -> Place,
-        key: &Key,
-    ) -> Whereabouts {
-        match folder(self.environment) {
-            Ok(opened) => whereabouts(
-                place(opened.path_of(key)),
-                self.in_folder(folder, key),
-                Ok(()),
-            ),
-            Err(why) => whereabouts(Place::Nowhere, Ok(None), Err(why)),
-        }
-    }
-}
-
-fn whereabouts(
-    place: Place,
-    found: Result<Option<Entry>, String>,
-    usable: Result<(), String>,
-) -> Whereabouts {
-    let trouble = usable.err();
-    match found {
-        Ok(entry) => Whereabouts {
-            entry,
-            place,
-            trouble,
-        },
-        Err(unread) => Whereabouts {
-            entry: None,
-            place,
-            trouble: trouble.or(Some(unread)),
-        },
     }
 }

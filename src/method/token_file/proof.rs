@@ -11,7 +11,7 @@ use crate::method::proof::{self, Proof};
 use crate::method::{Fresh, bearer};
 use crate::secret::Secret;
 
-/// Tries a token at its endpoint, unless the caller wants that left out.
+/// Tries a token at its endpoint.
 pub(in crate::method) fn proven(
     http: &Http<'_>,
     context: &Context,
@@ -21,9 +21,6 @@ pub(in crate::method) fn proven(
     let Material::Bearer(token) = &fresh.credential.material else {
         return Ok(fresh);
     };
-    if !context.verify {
-        return Ok(unproven(fresh, "not verified, as was asked".to_owned()));
-    }
     http.keep_secret(token);
     let headers = [bearer::header(context, token)];
     let explain = |page: &mut Page| Some(refused_by(http, file, token, page));
@@ -49,6 +46,11 @@ pub(in crate::method) fn proven(
         endpoint: base,
         ..fresh
     })
+}
+
+/// Takes note that the token was not tried.
+pub(in crate::method) fn left_out(fresh: Fresh) -> Fresh {
+    unproven(fresh, "not verified, as was asked".to_owned())
 }
 
 fn unproven(fresh: Fresh, why: String) -> Fresh {
