@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Context;
-use crate::config::context::{Method, StoreChoice};
+use crate::config::context::{Iap, Method, StoreChoice};
 use crate::config::file::HeaderValue;
 use crate::config::source;
 use crate::credential::{Credential, Material};
@@ -26,7 +26,7 @@ use crate::method::{self, Means};
 use crate::person::{Asking, Caller};
 use crate::run::Run;
 use crate::secret::Secret;
-use crate::store::{Entry, Identity, Key, Lock, Store};
+use crate::store::{Entry, Identity, Key, Lock, Store, Weakened};
 use refusal::Refusal;
 use rerun::Reruns;
 
@@ -280,6 +280,24 @@ pub fn session_key(context: &Context) -> Key {
     Key::of_session(&identity(context, &endpoint_text(context)))
 }
 
+/// Names what the store may keep for this context, however its way is weakened: all of it is to be forgotten.
+pub fn session_keys(context: &Context) -> [Key; 4] {
+    let endpoint = endpoint_text(context);
+    let identity = identity(context, &endpoint);
+    [(false, false), (true, false), (false, true), (true, true)].map(
+        |(insecure_skip_tls_verify, allow_insecure_http)| {
+            let weakened = Weakened {
+                insecure_skip_tls_verify,
+                allow_insecure_http,
+            };
+            Key::of_session(&Identity {
+                weakened,
+                ..identity
+            })
+        },
+    )
+}
+
 /// Names the password that the store may keep for this context.
 pub fn password_key(context: &Context) -> Key {
     Key::of_password(&identity(context, &endpoint_text(context)))
@@ -293,29 +311,43 @@ fn endpoint_text(context: &Context) -> String {
         .unwrap_or_default()
 }
 
+/// Gives what tells this context's sessions from others: each method's own part, and how its way is weakened.
 fn identity<'a>(context: &'a Context, endpoint: &'a str) -> Identity<'a> {
-    let dex = context.method.dex();
-    let (google, client_id) = match &context.method {
-        Method::Iap(iap) => {
-            let person = iap
-                .account
-                .as_deref()
-                .filter(|_| iap.google.service_account.is_none());
-            let is_person = iap.other_client_id.is_some() && iap.google.service_account.is_none();
-            let machine = Some(iap.google.identity.as_str()).filter(|_| !is_person);
-            (person.or(machine), iap.client_id.as_deref())
-        }
-        Method::Gcp(google) => (Some(google.identity.as_str()), None),
-        _ => (None, None),
-    };
-    Identity {
+    let any = Identity {
         endpoint,
         method: context.method.name(),
-        user: dex.and_then(|dex| dex.username.as_deref()).or(google),
-        connector: dex.and_then(|dex| dex.connector.as_deref()),
-        audience: None,
-        client_id,
+        weakened: Weakened {
+            insecure_skip_tls_verify: context.connection.insecure_skip_tls_verify,
+            allow_insecure_http: context.connection.allow_insecure_http,
+        },
+        ..Identity::default()
+    };
+    match &context.method {
+        Method::Detect(dex) | Method::Dex(dex) => Identity {
+            user: dex.username.as_deref(),
+            connector: dex.connector.as_deref(),
+            ..any
+        },
+        Method::Iap(iap) => Identity {
+            user: user_of(iap),
+            client_id: iap.client_id.as_deref(),
+            ..any
+        },
+        Method::Gcp(google) => Identity {
+            user: Some(google.identity.as_str()),
+            ..any
+        },
+        // Nobody's session: the one is read anew each time, the other belongs to all.
+        Method::TokenFile(_) | Method::None => any,
     }
+}
+
+fn user_of(iap: &Iap) -> Option<&str> {
+    let names_machine = iap.google.service_account.is_some();
+    let person = iap.account.as_deref().filter(|_| !names_machine);
+    let is_person = iap.other_client_id.is_some() && !names_machine;
+    let machine = Some(iap.google.identity.as_str()).filter(|_| !is_person);
+    person.or(machine)
 }
 
 /// Reads the context's extra headers from where they come.

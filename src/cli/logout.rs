@@ -10,7 +10,7 @@ use clap::Args;
 use crate::cli::Setting;
 use crate::cli::config;
 use crate::cli::options::{ContactOptions, TargetOptions};
-use crate::config::context::{Context, Deadlines, Method, StoreChoice};
+use crate::config::context::{Context, Deadlines, StoreChoice};
 use crate::credential::wire_time;
 use crate::error::Result;
 use crate::get;
@@ -45,12 +45,16 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
     let store = setting.store(context.store);
     let held = Held::of(setting, context, &store);
     let context = &held.context;
-    let session_key = get::session_key(context);
-    get::forget_refusal(setting.run(), &session_key);
-    let session = store.forget(&session_key);
-    let grant = match &context.method {
-        Method::Iap(iap) => Grants::of(setting.run(), context, &store).forget(iap),
-        _ => Ok(false),
+    let sessions = get::session_keys(context).map(|key| {
+        get::forget_refusal(setting.run(), &key);
+        store.forget(&key)
+    });
+    let session = sessions
+        .into_iter()
+        .try_fold(false, |any, session| Ok(any | session?));
+    let grant = match context.method.iap() {
+        Some(iap) => Grants::of(setting.run(), context, &store).forget(iap),
+        None => Ok(false),
     };
     let password = store.forget_password(&get::password_key(context));
     let forgotten = session.and_then(|session| Ok((session | grant?, password?)));
@@ -81,8 +85,9 @@ fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
     let keys: Vec<_> = held
         .iter()
         .flat_map(|Held { context, .. }| {
-            let own = [get::session_key(context), get::password_key(context)];
-            own.into_iter().chain(grants::key_of(context))
+            let sessions = get::session_keys(context).into_iter();
+            let others = grants::key_of(context).into_iter();
+            sessions.chain([get::password_key(context)]).chain(others)
         })
         .collect();
     for key in &keys {
@@ -108,23 +113,22 @@ fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
 /// What was stored of a context, in hand when it is stored no more.
 struct Held {
     context: Context,
-    session: Option<Entry>,
+    sessions: Vec<Entry>,
     grant: Option<StoredGrant>,
 }
 
 impl Held {
     fn of(setting: &Setting<'_, '_>, context: Context, store: &Store<'_>) -> Self {
         let now = (setting.process.now)();
-        let session = match context.method {
-            Method::TokenFile(_) => None,
-            _ => store.load(&get::session_key(&context)).ok().flatten(),
-        };
-        let grant = match &context.method {
-            Method::Iap(iap) => Grants::of(setting.run(), &context, store).stored(iap),
-            _ => None,
-        };
+        let keys = get::session_keys(&context);
+        let sessions = keys.iter().filter(|_| context.method.rests_in_store());
+        let sessions = sessions.filter_map(|key| store.load(key).ok().flatten());
+        let iap = context.method.iap();
+        let grant = iap.and_then(|iap| Grants::of(setting.run(), &context, store).stored(iap));
         Self {
-            session: session.filter(|entry| entry.credential.is_live(now)),
+            sessions: sessions
+                .filter(|entry| entry.credential.is_live(now))
+                .collect(),
             grant,
             context,
         }
@@ -139,12 +143,12 @@ impl Held {
             login: left,
             lock: left,
         };
-        if let Some(session) = &self.session
-            && let Some(words) = self.of_session(setting, session)
-        {
-            setting.tell(&words);
+        for session in &self.sessions {
+            if let Some(words) = self.of_session(setting, session) {
+                setting.tell(&words);
+            }
         }
-        if let Method::Iap(iap) = &self.context.method {
+        if let Some(iap) = self.context.method.iap() {
             let grants = Grants::of(setting.run(), &self.context, store);
             if grants.find(iap).is_ok_and(|grant| grant.is_some()) {
                 setting

@@ -25,6 +25,18 @@ pub struct Identity<'a> {
     pub audience: Option<&'a str>,
     /// The OAuth client (RFC 6749 section 2.2).
     pub client_id: Option<&'a str>,
+    /// What weakened the way on which it was taken.
+    pub weakened: Weakened,
+}
+
+/// What weakens the way to an endpoint: a session that came on it may be somebody else's, and is no answer to those who
+/// go a verified one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weakened {
+    /// Certificates went unverified.
+    pub insecure_skip_tls_verify: bool,
+    /// Secrets were allowed to travel over plain http.
+    pub allow_insecure_http: bool,
 }
 
 /// Names one stored session or password.
@@ -41,7 +53,13 @@ impl Key {
             connector,
             audience,
             client_id,
+            weakened,
         } = *identity;
+        let Weakened {
+            insecure_skip_tls_verify,
+            allow_insecure_http,
+        } = weakened;
+        let flag = |is_set: bool| is_set.then_some("true");
         Self::written(
             "",
             endpoint,
@@ -51,6 +69,8 @@ impl Key {
                 ("connector", connector),
                 ("audience", audience),
                 ("client-id", client_id),
+                ("insecure-skip-tls-verify", flag(insecure_skip_tls_verify)),
+                ("allow-insecure-http", flag(allow_insecure_http)),
             ],
         )
     }
@@ -58,7 +78,8 @@ impl Key {
     /// Names the password of an identity.
     ///
     /// Method, audience and client are no part of it: a person has one password at a connector, and it must be found
-    /// again when a detected method has been written into the configuration.
+    /// again when a detected method has been written into the configuration. Nor is what weakens the way: nobody on it
+    /// has made the password, and where it may be sent is decided each time.
     pub fn of_password(identity: &Identity) -> Self {
         let Identity {
             endpoint,
@@ -73,7 +94,8 @@ impl Key {
         )
     }
 
-    /// Names what renews a person's logins at an OAuth client, whatever the endpoint.
+    /// Names what renews a person's logins at an OAuth client, whatever the endpoint and the way there: it came from
+    /// Google, whose certificates are always verified.
     pub fn of_grant(client_id: &str, account: Option<&str>) -> Self {
         Self::written("grant ", client_id, &[("user", account)])
     }
@@ -145,7 +167,36 @@ mod tests {
         connector: Some("ldap"),
         audience: None,
         client_id: None,
+        weakened: Weakened {
+            insecure_skip_tls_verify: false,
+            allow_insecure_http: false,
+        },
     };
+
+    #[test]
+    fn what_weakened_the_way_is_part_of_a_sessions_key_and_of_no_passwords() {
+        let ways = [(true, false), (false, true), (true, true)];
+        let weakened = ways.map(|(insecure_skip_tls_verify, allow_insecure_http)| Identity {
+            weakened: Weakened {
+                insecure_skip_tls_verify,
+                allow_insecure_http,
+            },
+            ..FULL
+        });
+        let sessions = weakened.map(|identity| Key::of_session(&identity));
+        let usual = Key::of_session(&FULL);
+        let added = |key: &Key| key.text().strip_prefix(usual.text()).map(str::to_owned);
+        assert_eq!(
+            sessions.each_ref().map(added).map(Option::unwrap),
+            [
+                " insecure-skip-tls-verify=true",
+                " allow-insecure-http=true",
+                " insecure-skip-tls-verify=true allow-insecure-http=true"
+            ]
+        );
+        let passwords = weakened.map(|identity| Key::of_password(&identity));
+        assert!(passwords.iter().all(|key| *key == Key::of_password(&FULL)));
+    }
 
     #[test]
     fn a_key_reads_as_text() {

@@ -21,6 +21,10 @@ const IDENTITY: Identity = Identity {
     connector: None,
     audience: None,
     client_id: None,
+    weakened: Weakened {
+        insecure_skip_tls_verify: false,
+        allow_insecure_http: false,
+    },
 };
 
 /// A keyring in memory that can be told what is wrong with it.

@@ -8,6 +8,7 @@ use crate::peers::dex;
 use crate::peers::front_door::RealDoor;
 use crate::peers::needs;
 use crate::peers::visitor::{Visitor, cookie_names, curl, experiments};
+use crate::support::sandbox::files_beneath;
 
 #[test]
 fn the_authoritys_file_makes_it_trusted() {
@@ -74,6 +75,31 @@ fn verification_can_be_switched_off() {
     let config = again.run().assert_success().stdout;
     let body = curl(&["-K", "-", &experiments(&door.endpoint())], &config);
     assert!(body.contains("taxi fares"), "{body}");
+}
+
+/// Whoever answered then may have been somebody else.
+#[test]
+fn a_session_taken_without_verification_is_no_answer_to_a_verified_call() {
+    let door = needs!(RealDoor::tls());
+    let user = Visitor::new(&door, dex::USER);
+    let skipping = ["--store", "file", "--insecure-skip-tls-verify"];
+    let first = user.get(&skipping).assert_success().stdout;
+    assert_eq!(user.get(&skipping).assert_success().stdout, first);
+    user.get(&["--store", "file"])
+        .assert_error(6, "tls-untrusted");
+    let ca = door.certificate_authority().to_str().expect("a path");
+    let verified = ["--store", "file", "--certificate-authority", ca];
+    assert_ne!(user.get(&verified).assert_success().stdout, first);
+    // Nor the other way round; and a logout leaves neither behind.
+    assert_eq!(user.get(&skipping).assert_success().stdout, first);
+    let endpoint = door.endpoint();
+    let target = ["--endpoint", &endpoint, "--username", dex::USER.login];
+    let logout = ["logout", "--store", "file", "--certificate-authority", ca];
+    user.home
+        .run(&[logout.as_slice(), &target].concat())
+        .assert_success();
+    let store = user.home.state_folder().join("store");
+    assert_eq!(files_beneath(&store), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]
