@@ -65,7 +65,7 @@ impl SessionBus {
 }
 
 impl Bus {
-    /// Refuses a service whose process is neither this user's nor root's.
+    /// Refuses a service whose process is not this user's: root's would hand to others on the bus what it keeps for us.
     pub(super) fn check_owner(&self, name: &str) -> Result<(), String> {
         const BUS: &str = "org.freedesktop.DBus";
         let asked = self.connection.call_method(
@@ -77,7 +77,11 @@ impl Bus {
         );
         let owner = asked.and_then(|answer| answer.body().deserialize::<u32>());
         let owner = owner.map_err(|error| format!("whose {name} is cannot be told: {error}"))?;
-        refuse_stranger(owner).map_err(|why| format!("{name} on the D-Bus session bus {why}"))
+        if owner == our_uid() {
+            return Ok(());
+        }
+        let why = belongs_to(owner);
+        Err(format!("{name} on the D-Bus session bus {why}"))
     }
 }
 
@@ -142,14 +146,17 @@ fn open(socket: io::Result<SocketAddr>, name: &str) -> Result<Bus, String> {
     })
 }
 
-/// Root could read whatever is sent anyway.
+/// Root could read whatever is sent to our own bus as well.
 fn refuse_stranger(owner: u32) -> Result<(), String> {
     const ROOT: u32 = 0;
-    let us = our_uid();
-    if [us, ROOT].contains(&owner) {
+    if [our_uid(), ROOT].contains(&owner) {
         return Ok(());
     }
-    Err(format!("belongs to uid {owner}, and this is uid {us}"))
+    Err(belongs_to(owner))
+}
+
+fn belongs_to(owner: u32) -> String {
+    format!("belongs to uid {owner}, and this is uid {}", our_uid())
 }
 
 fn our_uid() -> u32 {

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::namespace::Wrapped;
+use crate::namespace::{Wrapped, give_away};
 use crate::peers::keyring::{Keyring, State};
 use crate::peers::needs;
 use crate::support::front_door::{PASSWORD, USER};
@@ -105,6 +105,34 @@ fn another_users_service_on_our_bus() {
         .assert_not_kept()
         .says(words)
         .status_says(words);
+    assert!(!keyring.holds_something_of_ours());
+}
+
+#[test]
+fn our_service_on_roots_bus() {
+    let mut environment = Environment::new("our service on root's D-Bus");
+    let wrapped = needs!(Wrapped::as_user(STRANGER));
+    let keyring = needs!(Keyring::start_on_our_bus_as(STRANGER));
+    let user = User::with(Sandbox::with_binary(&wrapped.binary), |_| None);
+    give_away(&user.home, STRANGER);
+    keyring.serve(&user.home);
+    user.look(&mut environment, "keyring")
+        .assert_kept("keyring");
+}
+
+/// Root lets others onto the bus, and its service hands them what it keeps for us.
+#[test]
+fn roots_service_on_roots_bus() {
+    let mut environment = Environment::new("root's service on root's D-Bus");
+    let wrapped = needs!(Wrapped::as_user(STRANGER));
+    let keyring = needs!(Keyring::start(State::Unlocked));
+    keyring.bus().let_others_in(STRANGER);
+    let user = User::with(Sandbox::with_binary(&wrapped.binary), |_| None);
+    give_away(&user.home, STRANGER);
+    keyring.serve(&user.home);
+    user.look(&mut environment, "keyring")
+        .assert_not_kept()
+        .says("org.freedesktop.secrets on the D-Bus session bus belongs to uid 0");
     assert!(!keyring.holds_something_of_ours());
 }
 

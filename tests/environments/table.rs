@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 28] = [
+const ENVIRONMENTS: [&str; 30] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -24,6 +24,8 @@ const ENVIRONMENTS: [&str; 28] = [
     "our D-Bus behind another user's",
     "another user's D-Bus in XDG_RUNTIME_DIR",
     "another user's service on our D-Bus",
+    "our service on root's D-Bus",
+    "root's service on root's D-Bus",
     "D-Bus over TCP, or through a program",
     "D-Bus outside of the PID namespace",
     "HOME is read-only",
