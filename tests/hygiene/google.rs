@@ -148,8 +148,10 @@ fn an_export_to_a_file() {
         scene.keep(token);
         assert_eq!(mode(file), 0o600, "{}", file.display());
         // It is written beside the file and then takes its name.
-        let folder = format!("{}/.tmp", file.parent().expect("a folder").display());
-        assert!(scene.has_written(token, &folder), "not seen: {folder}");
+        let (folder, name) = (file.parent(), file.file_name());
+        let (folder, name) = (folder.expect("a folder"), name.expect("a name"));
+        let beside = format!("{}/.{}.", folder.display(), name.display());
+        assert!(scene.has_written(token, &beside), "not seen: {beside}");
     }
     assert_eq!(mode(ours.parent().expect("a folder")), 0o700);
     let output = scene.run(&["export", "-v", "-"]).assert_success();
