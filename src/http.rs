@@ -9,6 +9,8 @@ mod certificate;
 mod client;
 mod clock;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod jar;
 mod resolver;
 mod tls;
@@ -33,7 +35,7 @@ use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
 use crate::trace::Trace;
-use client::Clients;
+use client::{Clients, sent};
 pub use clock::ServerClock;
 use failure::chain;
 use jar::Jar;
@@ -294,9 +296,8 @@ impl<'a> Http<'a> {
             },
         };
         let asked = Utc::now();
-        let answer = request
-            .send()
-            .map_err(|error| failure::explained(error, url, left, self.deadlines))?;
+        let answer =
+            sent(request).map_err(|error| failure::explained(error, url, left, self.deadlines))?;
         let heard = Utc::now();
 
         let page = Page {

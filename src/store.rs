@@ -7,6 +7,8 @@
 mod edited;
 mod entry;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod key;
 mod keyring;
 #[cfg(target_os = "linux")]

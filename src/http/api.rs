@@ -11,7 +11,7 @@ use reqwest::blocking::Client;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::client::Clients;
+use super::client::{Clients, sent};
 use super::{LARGEST_BODY, ServerClock, failure, header_map, shown};
 use crate::config::Context;
 use crate::config::context::Deadlines;
@@ -176,13 +176,13 @@ impl<'a> Api<'a> {
             .or_insert(HeaderValue::from_static("application/json"));
         let name = method.to_string();
         let asked = Utc::now();
-        let mut answer = client
+        let request = client
             .request(method, url.clone())
             .headers(headers)
             .body(body)
-            .timeout(left)
-            .send()
-            .map_err(|error| failure::explained(error, url, left, self.deadlines))?;
+            .timeout(left);
+        let mut answer =
+            sent(request).map_err(|error| failure::explained(error, url, left, self.deadlines))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.clock.hear(&headers, asked, Utc::now());
         self.trace

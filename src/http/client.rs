@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use reqwest::Proxy;
 use reqwest::blocking::{Client, ClientBuilder};
+#[cfg(not(fuzzing))]
+use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::redirect::Policy;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -222,6 +224,7 @@ fn finished(builder: ClientBuilder) -> Result<Client> {
     })
 }
 
+#[cfg(not(fuzzing))]
 fn built(
     cell: &OnceCell<ManuallyDrop<Client>>,
     build: impl FnOnce() -> Result<Client>,
@@ -234,6 +237,18 @@ fn built(
         .map(|client| &**client)
         .ok_or_else(|| Error::new(Slug::Internal, "no HTTP client"))
 }
+
+/// Sends a request and waits for the head of its answer.
+#[cfg(not(fuzzing))]
+pub(super) fn sent(request: RequestBuilder) -> reqwest::Result<Response> {
+    request.send()
+}
+
+// Fuzz targets put servers of their own in the network's place.
+#[cfg(fuzzing)]
+use super::fuzzing::built;
+#[cfg(fuzzing)]
+pub(super) use super::fuzzing::sent;
 
 /// Reads the context's authorities, from its file and from its text.
 fn authorities(connection: &Connection) -> Result<Vec<CertificateDer<'static>>> {

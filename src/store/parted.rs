@@ -35,6 +35,12 @@ impl<B: Backend> Parted<B> {
         Self { inner, limit }
     }
 
+    /// Gives the keyring below.
+    #[cfg(fuzzing)]
+    pub(super) fn inner(&mut self) -> &mut B {
+        &mut self.inner
+    }
+
     fn head(&mut self, name: &str) -> Result<Option<Head>, Trouble> {
         let found = self.inner.read(name)?;
         Ok(found.and_then(|text| Head::parse(text.expose())))

@@ -1,0 +1,111 @@
+//! What the fuzz targets in `tests/fuzz` need of this module; compiled with `--cfg fuzzing` alone.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::entry::{self, Entry, StoredGrant, StoredPassword};
+use super::key::Key;
+use super::keyring::{Backend, Trouble};
+use super::parted::Parted;
+use crate::secret::Secret;
+
+/// Reads a session that rested under a key, or tells why it is of no use.
+pub fn session(key: &Key, json: &[u8]) -> Result<Entry, String> {
+    entry::from_json(key, json)
+}
+
+/// Reads a password in the same way.
+pub fn password(key: &Key, json: &[u8]) -> Result<StoredPassword, String> {
+    entry::from_json(key, json)
+}
+
+/// Reads a refresh token in the same way.
+pub fn grant(key: &Key, json: &[u8]) -> Result<StoredGrant, String> {
+    entry::from_json(key, json)
+}
+
+/// Writes any of them as it rests in a store.
+pub fn written(entry: &impl Serialize) -> Secret {
+    entry::to_json(entry)
+}
+
+/// A keyring with small items, which may break off.
+pub struct SmallKeyring(Parted<Items>);
+
+/// What is in it.
+#[derive(Debug, Default)]
+pub struct Items {
+    /// By name.
+    pub by_name: BTreeMap<String, String>,
+    /// How many changes succeed from now on; `None` for all.
+    pub changes_left: Option<usize>,
+}
+
+impl SmallKeyring {
+    /// Makes one whose items hold so many bytes.
+    pub fn new(items: Items, limit: usize) -> Self {
+        Self(Parted::new(items, limit))
+    }
+
+    /// Gives what is in it.
+    pub fn items(&mut self) -> &mut Items {
+        self.0.inner()
+    }
+
+    /// Reads an entry.
+    pub fn read(&mut self, name: &str) -> Result<Option<Secret>, String> {
+        self.0.read(name).map_err(|trouble| trouble.to_string())
+    }
+
+    /// Writes an entry.
+    pub fn write(&mut self, name: &str, secret: &Secret) -> Result<(), String> {
+        self.0
+            .write(name, secret)
+            .map_err(|trouble| trouble.to_string())
+    }
+
+    /// Removes an entry.
+    pub fn delete(&mut self, name: &str) -> Result<bool, String> {
+        self.0.delete(name).map_err(|trouble| trouble.to_string())
+    }
+}
+
+impl Items {
+    fn change(&mut self) -> Result<(), Trouble> {
+        match &mut self.changes_left {
+            Some(0) => Err(Trouble::Failed("the process has ended".to_owned())),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Backend for Items {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+        Ok(self.by_name.get(name).map(Secret::new))
+    }
+
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+        self.change()?;
+        let text = secret.expose().to_owned();
+        self.by_name.insert(name.to_owned(), text);
+        Ok(())
+    }
+
+    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+        self.change()?;
+        Ok(self.by_name.remove(name).is_some())
+    }
+
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+        Ok(std::mem::take(&mut self.by_name).len())
+    }
+
+    fn check(&mut self, _name: &str) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
