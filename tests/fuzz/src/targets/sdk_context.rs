@@ -1,0 +1,33 @@
+//! The kfp SDK's `context.json`: one key is set, all else stays.
+
+use kfp_credential::sdk;
+use serde_json::{Map, Value, json};
+
+use crate::oracle;
+
+pub(crate) fn run(bytes: &[u8]) {
+    let path = oracle::path("context.json");
+    std::fs::write(&path, bytes).expect("a file");
+    let before: Option<Map<String, Value>> = serde_json::from_slice(bytes).ok();
+    let namespace = sdk::namespace(&path);
+    let said = before
+        .as_ref()
+        .and_then(|context| context.get("namespace")?.as_str());
+    assert_eq!(namespace.as_deref(), said.filter(|text| !text.is_empty()));
+
+    let exec = json!({"command": "kfp-credential", "args": ["get"]});
+    let outcome = sdk::set_context(&path, "exec", exec.clone());
+    let after = std::fs::read(&path).expect("the file");
+    match (before, outcome) {
+        (Some(mut wanted), Ok(())) => {
+            wanted.insert("exec".to_owned(), exec);
+            let after: Map<String, Value> = serde_json::from_slice(&after).expect("JSON");
+            assert_eq!(after, wanted);
+        }
+        (None, Err(error)) => {
+            assert_eq!(after, bytes, "{error}");
+            assert_eq!(error.exit_code(), 3);
+        }
+        (before, outcome) => panic!("{before:?}: {outcome:?}"),
+    }
+}
