@@ -41,6 +41,9 @@ impl Endpoint {
         if url.host().is_none() {
             return Err("it has no host".into());
         }
+        if has_empty_label(&url) {
+            return Err("its host has nothing between two dots".into());
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("it holds a user name or password".into());
         }
@@ -137,13 +140,11 @@ impl fmt::Display for Endpoint {
 impl Origin {
     /// Takes the origin of a URL.
     pub fn of(url: &Url) -> Self {
+        let host = url.host_str().unwrap_or_default();
         Self {
             scheme: url.scheme().to_owned(),
-            host: url
-                .host_str()
-                .unwrap_or_default()
-                .trim_end_matches('.')
-                .to_owned(),
+            // A dot at the end ends a whole name (RFC 1034 section 3.1); a second one makes another of it.
+            host: host.strip_suffix('.').unwrap_or(host).to_owned(),
             port: url.port_or_known_default().unwrap_or_default(),
         }
     }
@@ -176,6 +177,15 @@ impl fmt::Display for Origin {
             (_, port) => write!(f, ":{port}"),
         }
     }
+}
+
+/// Tells whether a host name has an empty part, as no name has (RFC 1034 section 3.1); a dot at the end makes none.
+fn has_empty_label(url: &Url) -> bool {
+    let Some(Host::Domain(name)) = url.host() else {
+        return false;
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.split('.').any(str::is_empty)
 }
 
 /// Tells whether a URL's host is this machine: `localhost`, `*.localhost` (RFC 6761), 127.0.0.0/8, `[::1]`.
@@ -257,6 +267,28 @@ mod tests {
             assert!(said.contains(words), "{wrong}: {said}");
             assert!(!said.contains("relative URL"), "{wrong}: {said}");
         }
+    }
+
+    #[test]
+    fn a_host_of_dots_is_no_host_and_no_other_ones() {
+        for wrong in [
+            "https://.",
+            "https://..",
+            "http://27..",
+            "https://h..",
+            "https://a..b",
+        ] {
+            assert!(Endpoint::parse(wrong).is_err(), "{wrong}");
+        }
+        let origin = |text: &str| Origin::of(&Url::parse(text).unwrap());
+        assert_eq!(
+            origin("https://kf.example.com."),
+            origin("https://kf.example.com")
+        );
+        assert_ne!(
+            origin("https://kf.example.com.."),
+            origin("https://kf.example.com")
+        );
     }
 
     #[test]
