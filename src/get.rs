@@ -19,7 +19,6 @@ use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::guard;
-use crate::line::breaks_a_line;
 use crate::method::check::{Verdict, check};
 use crate::method::dex::Person;
 use crate::method::{self, Means};
@@ -364,11 +363,8 @@ pub fn extra_headers(run: Run<'_>, context: &Context) -> Result<Vec<(String, Sec
                 .hint("the keyring holds passwords only: use {env: NAME}, {file: PATH} or {command: [PROGRAM]}")
         })?;
         // An API server was seen to crash on an identity that is empty.
-        if value.expose().trim().is_empty() || breaks_a_line(value.expose()) {
-            let why = format!(
-                "{what} of {} is empty or not on one line",
-                context.display_name()
-            );
+        if value.expose().trim().is_empty() {
+            let why = format!("{what} of {} is empty", context.display_name());
             return Err(Error::new(Slug::ConfigInvalid, why)
                 .hint("correct the file, variable or command that its value comes from"));
         }
