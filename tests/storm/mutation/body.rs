@@ -1,5 +1,8 @@
 //! Pages: forms that lead elsewhere, pages that repeat a secret, pages that are hard to read, and what is no page.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use super::{Mutate, Scene, bare, noise};
 use crate::support::dice::Dice;
 use crate::support::http::Response;
@@ -114,9 +117,6 @@ pub(crate) const ALL: &[(&str, Mutate)] = &[
         answer.headers.extend(bare_headers(dice));
         answer
     }),
-    ("more than anybody reads", |dice, _, answer| {
-        bare(answer).body(vec![b'x'; (1 << 20) + dice.below(1 << 20)])
-    }),
     ("words for a terminal", |dice, _, answer| {
         let words = dice.pick(&[
             "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31m",
@@ -156,16 +156,6 @@ pub(crate) const ALL: &[(&str, Mutate)] = &[
     ("a health answer", |_, _, _| {
         Response::json(200, "{\"multi_user\":true,\"apiServerReady\":true}")
     }),
-    ("a bomb", |dice, _, mut answer| {
-        if dice.happens(70) {
-            answer.status = 200; // a redirect's is not read
-        }
-        let size = [16 << 20, 64 << 20, 256 << 20][dice.below(3)];
-        bare(answer)
-            .header("Content-Type", "text/html")
-            .header("Content-Encoding", "gzip")
-            .body(bomb(size))
-    }),
     ("an encoding that is none", |dice, _, answer| {
         let encoding = dice.pick(&[
             "gzip",
@@ -181,10 +171,43 @@ pub(crate) const ALL: &[(&str, Mutate)] = &[
         ]);
         answer.header("Content-Encoding", encoding)
     }),
+];
+
+/// What takes memory from whoever reads all of it.
+pub(crate) const LARGE: &[(&str, Mutate)] = &[
+    ("more than anybody reads", |dice, _, answer| {
+        bare(answer).body(vec![b'x'; (1 << 20) + dice.below(1 << 20)])
+    }),
+    ("a bomb", |dice, _, mut answer| {
+        if dice.happens(80) {
+            answer.status = 200; // a redirect's is not read
+        }
+        bare(answer)
+            .header(
+                "Content-Type",
+                dice.pick(&["text/html", "application/json"]),
+            )
+            .header("Content-Encoding", "gzip")
+            .body(bomb())
+    }),
     ("a cut bomb", |dice, _, answer| {
-        let mut bytes = bomb(1 << 20);
+        let mut bytes = bomb().to_vec();
         bytes.truncate(dice.below(4000) + 1);
         bare(answer).header("Content-Encoding", "gzip").body(bytes)
+    }),
+    ("a body without an end", |dice, _, mut answer| {
+        if dice.happens(80) {
+            answer.status = 200;
+        }
+        let pause = Duration::from_millis([0, 1, 20][dice.below(3)]);
+        let size = 1 << dice.below(16);
+        bare(answer)
+            .header(
+                "Content-Type",
+                dice.pick(&["text/html", "application/json"]),
+            )
+            .body(vec![b' '; size])
+            .endless(pause)
     }),
 ];
 
@@ -243,18 +266,22 @@ fn hard(dice: &mut Dice, scene: &Scene<'_>) -> String {
     page
 }
 
-/// Makes a gzip file of this many zeros (RFC 1952, RFC 1951 with the fixed codes): 160 times smaller.
-fn bomb(zeros: usize) -> Vec<u8> {
-    let mut bits = Bits(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], 0);
-    bits.low_first(0b011, 3); // the last block, of fixed codes
-    bits.high_first(0x30, 8); // the byte 0
-    for _ in 0..zeros / 258 {
-        bits.high_first(0b1100_0101, 8); // a length of 258
-        bits.high_first(0, 5); // at a distance of 1
-    }
-    bits.high_first(0, 7); // the end
-    bits.0.extend([0; 8]); // the checksum is wrong: nobody is to come that far
-    bits.0
+/// Is a gzip file of many zeros (RFC 1952, RFC 1951 with the fixed codes), 160 times smaller than they.
+fn bomb() -> &'static [u8] {
+    const ZEROS: usize = 128 << 20;
+    static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut bits = Bits(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], 0);
+        bits.low_first(0b011, 3); // the last block, of fixed codes
+        bits.high_first(0x30, 8); // the byte 0
+        for _ in 0..ZEROS / 258 {
+            bits.high_first(0b1100_0101, 8); // a length of 258
+            bits.high_first(0, 5); // at a distance of 1
+        }
+        bits.high_first(0, 7); // the end
+        bits.0.extend([0; 8]); // the checksum is wrong: nobody is to come that far
+        bits.0
+    });
+    &BOMB
 }
 
 /// Is bytes that grow by bits, the lowest first, and how many bits of the last one are used.

@@ -65,6 +65,7 @@ pub(crate) const OF_PAGES: &[Family] = &[
     cookie::ALL,
     body::ALL,
     body::ALL,
+    body::LARGE,
     wire::ALL,
 ];
 
@@ -76,6 +77,7 @@ pub(crate) const OF_JSON: &[Family] = &[
     json::ALL,
     json::ALL,
     body::ALL,
+    body::LARGE,
     wire::ALL,
 ];
 

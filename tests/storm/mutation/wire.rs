@@ -20,14 +20,6 @@ pub(crate) const ALL: &[(&str, Mutate)] = &[
         wire.truncate(dice.below(wire.len() + 1));
         Response::raw(wire)
     }),
-    ("a body without an end", |dice, _, answer| {
-        let pause = Duration::from_millis([0, 1, 20][dice.below(3)]);
-        let size = 1 << dice.below(14);
-        bare(answer)
-            .header("Content-Type", "text/html")
-            .body(vec![b' '; size])
-            .endless(pause)
-    }),
     ("headers without an end", |dice, _, _| {
         let pause = Duration::from_millis([0, 1, 20][dice.below(3)]);
         endless(
