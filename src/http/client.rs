@@ -201,13 +201,17 @@ impl<'a> Clients<'a> {
     }
 }
 
-/// Says why TLS could not be set up, before any server was asked.
+/// Says why TLS could not be set up, before any server was asked: only that there is nobody to trust is left.
 fn no_tls(error: &rustls::Error) -> Error {
+    let why = match error {
+        rustls::Error::General(words) => words.clone(),
+        other => other.to_string(),
+    };
     Error::new(
         Slug::TlsUntrusted,
         "no server's certificate can be verified: this machine has no certificate authorities",
     )
-    .because(error)
+    .because(why)
     .hint("install them (Debian package ca-certificates), or give the server's with `--certificate-authority F`")
 }
 

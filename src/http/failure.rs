@@ -67,18 +67,16 @@ pub(super) fn explained(
             .because("the server closed the connection in the TLS handshake")
             .hint(IS_IT_HTTPS);
     }
-    // The HTTP library's words for an answer that is none.
-    if says(" parsed") || says("message head is too large") {
-        let failure = failure.because("what answers there does not speak HTTP");
-        return match by_https(url) {
-            Some(address) => failure.hint(format!(
-                "if it speaks TLS, write the address with https: {address}"
-            )),
-            None => failure,
-        };
-    }
-    if says("connection closed before message completed") || says("unexpected end of file") {
-        let failure = failure.because("the server closed the connection without an answer");
+    // The HTTP library's words for an answer that is none, and for none at all.
+    let is_no_http = says(" parsed") || says("message head is too large");
+    let is_silent =
+        says("connection closed before message completed") || says("unexpected end of file");
+    if is_no_http || is_silent {
+        let failure = failure.because(if is_no_http {
+            "what answers there does not speak HTTP"
+        } else {
+            "the server closed the connection without an answer"
+        });
         return match by_https(url) {
             Some(address) => failure.hint(format!(
                 "if it speaks TLS, write the address with https: {address}"

@@ -110,6 +110,7 @@ fn https_and_http_are_not_mixed_up_silently() {
 }
 
 /// What is missing is missing here, and no server is to blame.
+#[cfg(unix)]
 #[test]
 fn no_open_files_left_is_said_as_what_it_is() {
     let ca = TestCa::generate();

@@ -67,7 +67,8 @@ fn a_word_of_a_message_that_was_sent_is_cut_out_and_the_message_stays() {
         } else if request.method == "POST" {
             *response = Response::redirect(303, "/interaction/7");
         } else if request.path() == "/interaction/7" {
-            *response = dex_error(400, "The interaction has ended.");
+            let page = "<h1>Bad Request</h1><p>The interaction has ended.</p>";
+            *response = Response::html(400, page);
         }
     });
     let words = "127.0.0.1 says: Bad Request: The (withheld) has ended.";

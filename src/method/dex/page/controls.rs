@@ -17,7 +17,7 @@ const MOST_CONTROLS: usize = 1_000;
 #[derive(Default)]
 pub(super) struct Controls {
     forms: Vec<Opened>,
-    controls: Vec<Control>,
+    met: Vec<Control>,
     current: Option<usize>,
     select: Option<Select>,
     textarea: Option<Textarea>,
@@ -140,7 +140,7 @@ impl Controls {
             .strip_prefix('\n')
             .filter(|_| is_at_start)
             .unwrap_or(text);
-        self.controls[textarea.control].field.value.push_str(text);
+        self.met[textarea.control].field.value.push_str(text);
     }
 
     /// Gives the forms in order.
@@ -157,7 +157,7 @@ impl Controls {
         }
         let mut fields: Vec<Vec<Field>> = self.forms.iter().map(|_| Vec::new()).collect();
         let mut has_button: Vec<bool> = self.forms.iter().map(|_| false).collect();
-        for control in self.controls {
+        for control in self.met {
             let owner = match &control.owner {
                 Owner::Form(at) => Some(*at),
                 Owner::Named(id) => by_id.get(id).copied(),
@@ -208,7 +208,7 @@ impl Controls {
     }
 
     fn add(&mut self, field: Field, attributes: &Attributes<'_>) -> Option<usize> {
-        if self.controls.len() == MOST_CONTROLS {
+        if self.met.len() == MOST_CONTROLS {
             self.is_overfull = true;
             return None;
         }
@@ -221,12 +221,12 @@ impl Controls {
         let is_off = matches!(kind, "checkbox" | "radio") && attributes.get("checked").is_none();
         let is_never_sent = matches!(kind, "button" | "reset" | "file" | "image");
         let is_disabled = attributes.get("disabled").is_some();
-        self.controls.push(Control {
+        self.met.push(Control {
             owner,
             is_sent: !is_off && !is_never_sent && !is_disabled,
             field,
         });
-        Some(self.controls.len() - 1)
+        Some(self.met.len() - 1)
     }
 
     fn end_select(&mut self) {
@@ -248,7 +248,7 @@ impl Controls {
             let value = option
                 .value
                 .unwrap_or_else(|| super::words_in(&option.words));
-            self.controls[select.control].field.value = value;
+            self.met[select.control].field.value = value;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The elements that are open at a place of a page: as much of a browser's tree as is needed, and no tree.
 //!
-//! What is inert in a browser is told here too: templates, and the elements of SVG and MathML, which are no HTML
+//! What is inert in a browser is told here too: templates, and the elements of pictures and formulas, which are no HTML
 //! elements whatever they are called (HTML, "the rules for parsing tokens in foreign content").
 
 use html5ever::LocalName;
@@ -224,7 +224,7 @@ fn closes_paragraph(name: &str) -> bool {
     )
 }
 
-/// Tells whether a start tag is HTML even within SVG or MathML, which it ends.
+/// Tells whether a start tag is HTML even within a picture or formula, which it ends.
 fn ends_foreign_content(name: &str) -> bool {
     matches!(
         name,
