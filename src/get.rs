@@ -144,11 +144,10 @@ impl Getting<'_> {
                     }
                     old = Some(anew);
                 }
-                Ok(Verdict::Refused) => old = None,
                 Ok(Verdict::Taken | Verdict::Unknown(_)) => {}
                 Err(error) if self.is_live(session) => return Ok(self.old_one(session, &error)),
-                // It has ended while nobody answered.
-                Err(_) => old = None,
+                // It is refused, or has ended while nobody answered.
+                Ok(Verdict::Refused) | Err(_) => old = None,
             }
         }
         match (self.logged_in(), old) {

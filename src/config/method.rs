@@ -6,6 +6,7 @@ use crate::cli::options::TargetOptions;
 use crate::config::context::{Context, Dex, Google, Iap, Method, TokenFile};
 use crate::config::file::Source;
 use crate::config::resolve::{Inputs, wrong_value};
+use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
 use crate::method::google;
@@ -258,5 +259,5 @@ fn may_use_token_file(context: &Context, sdk: &Sdk<'_>) -> bool {
         && context
             .endpoint
             .as_ref()
-            .is_none_or(|endpoint| endpoint.is_in_cluster(environment))
+            .is_none_or(|endpoint| endpoint.is_in_cluster(sdk.environment))
 }
