@@ -114,10 +114,10 @@ const WITHOUT_SCHEME: &str = "it does not begin with https:// (or http://)";
 
 /// Says why a text is no URL.
 pub fn no_url(error: url::ParseError) -> String {
-    match error {
-        url::ParseError::RelativeUrlWithoutBase => WITHOUT_SCHEME.into(),
-        other => format!("not a URL: {other}"),
+    if error == url::ParseError::RelativeUrlWithoutBase {
+        return WITHOUT_SCHEME.into();
     }
+    format!("not a URL: {error}")
 }
 
 /// Makes of a page's address that of the API: Kubeflow's dashboard shows each application below `/_/`.

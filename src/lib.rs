@@ -22,6 +22,9 @@
 //! - Nothing waits without a deadline.
 //! - `protocol`, `credential`, `secret` and `error` know nothing of `method`, `store` and `http`.
 
+// A new method, store or kind of credential must not compile until each place has decided about it.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod browser;
 pub mod cli;
 pub mod config;

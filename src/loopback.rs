@@ -104,7 +104,7 @@ fn answer(mut connection: TcpStream, state: &str) -> Heard {
     match &heard {
         Heard::Response(Response::Code(_)) => say(&mut connection, "200 OK", DONE),
         Heard::Response(Response::Refused(_)) => say(&mut connection, "200 OK", REFUSED),
-        _ => say(
+        Heard::OtherState | Heard::Nothing => say(
             &mut connection,
             "404 Not Found",
             "This is not the page that the login expects.",

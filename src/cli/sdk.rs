@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::cli::{Setting, config};
-use crate::config::context::{Context, Iap, Method};
+use crate::config::context::{Context, Iap};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::sdk::SdkCredentials;
@@ -54,7 +54,7 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         .with_environment(&setting.process.environment)?;
     let mut imported = 0;
     for context in contexts(setting, &target)? {
-        let Method::Iap(iap) = &context.method else {
+        let Some(iap) = context.method.iap() else {
             continue;
         };
         let store = setting.store(context.store);
@@ -136,8 +136,8 @@ fn read(path: &Path) -> Result<Option<SdkCredentials>> {
 }
 
 fn iap_of(context: &Context) -> Result<(&Iap, &str)> {
-    match &context.method {
-        Method::Iap(iap) => match iap.client_id.as_deref() {
+    match context.method.iap() {
+        Some(iap) => match iap.client_id.as_deref() {
             Some(client_id) => Ok((iap, client_id)),
             None => Err(Error::new(
                 Slug::ConfigMissing,
@@ -145,12 +145,12 @@ fn iap_of(context: &Context) -> Result<(&Iap, &str)> {
             )
             .hint("give it with --client-id ID")),
         },
-        other => Err(Error::new(
+        None => Err(Error::new(
             Slug::Usage,
             format!(
                 "{} uses the method {}; the SDK's file is for iap",
                 context.display_name(),
-                other.name()
+                context.method.name()
             ),
         )
         .hint("name a context of the method iap with --context NAME")),

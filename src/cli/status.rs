@@ -127,13 +127,10 @@ fn row(
             .for_choice(context.store)
             .whereabouts(&get::session_key(context));
         row.store = Some(found.place.to_string());
-        let behind = match &context.method {
-            Method::Iap(iap) => {
-                let store = store.for_choice(context.store);
-                Grants::of(setting.run(), context, &store).behind(iap)
-            }
-            _ => None,
-        };
+        let behind = context.method.iap().and_then(|iap| {
+            let store = store.for_choice(context.store);
+            Grants::of(setting.run(), context, &store).behind(iap)
+        });
         let troubles: Vec<String> = found.trouble.into_iter().chain(behind).collect();
         row.trouble = Some(troubles.join("; ")).filter(|troubles| !troubles.is_empty());
         found.entry.map(|entry| {
@@ -150,7 +147,7 @@ fn row(
             (Material::None, _) => "no login needed",
             // Nobody is asked here whether the endpoint takes it.
             (_, Method::TokenFile(_)) => "not tried",
-            _ => "logged in",
+            (Material::Bearer(_) | Material::Cookies(_), _) => "logged in",
         };
         row.end = Some(words::end_of(&credential, now));
         row.expires_at = Some(wire_time(credential.expires_at));

@@ -28,7 +28,10 @@ pub(super) fn end_of(credential: &Credential, now: DateTime<Utc>) -> String {
         ExpirySource::Assumed => {
             format!("{end}, which is assumed: the token is opaque, no JWT that would tell")
         }
-        _ => end,
+        ExpirySource::Jwt
+        | ExpirySource::MaxAge
+        | ExpirySource::Expires
+        | ExpirySource::Configured => end,
     }
 }
 

@@ -353,16 +353,15 @@ impl Context {
             (None, endpoint) => {
                 let endpoint = endpoint.as_ref().map(ToString::to_string);
                 options.push(("--endpoint", endpoint, "URL"));
-                match &self.method {
-                    Method::Iap(iap) => options.extend([
+                if let Some(iap) = self.method.iap() {
+                    options.extend([
                         ("--client-id", iap.client_id.clone(), "ID"),
                         ("--other-client-id", iap.other_client_id.clone(), "ID"),
                         ("--username", iap.account.clone(), "USER"),
-                    ]),
-                    method => {
-                        let username = method.dex().and_then(|dex| dex.username.clone());
-                        options.push(("--username", username, "USER"));
-                    }
+                    ]);
+                } else {
+                    let username = self.method.dex().and_then(|dex| dex.username.clone());
+                    options.push(("--username", username, "USER"));
                 }
             }
         }

@@ -143,7 +143,7 @@ fn paste(edits: &[Edit<'_>]) -> String {
                 let mut contexts = tree["contexts"].as_array().into_iter().flatten();
                 contexts.position(|known| known["name"] == *context)
             }
-            _ => continue,
+            Edit::CurrentContext(None) | Edit::Unset { .. } | Edit::DeleteContext(_) => continue,
         };
         if change(&mut tree, edit, target).is_err() {
             return String::new();

@@ -230,7 +230,7 @@ impl Checker<'_> {
 fn located(source: &Source, path: &dyn Fn(&str) -> PathBuf) -> Source {
     match source {
         Source::File(text) => Source::File(path(text).to_string_lossy().into_owned()),
-        other => other.clone(),
+        Source::Env(_) | Source::Command(_) | Source::Keyring => source.clone(),
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) fn refused(refused: &Refused, place: &str) -> Error {
     with_hint(failure, refused, facts.as_ref())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library adds errors, and has a name for each"
+)]
 fn reason(why: &CertificateError, facts: Option<&Facts>) -> String {
     let has_signed_itself = facts.is_some_and(|facts| facts.subject == facts.issuer);
     match why {
@@ -76,6 +80,10 @@ fn reason(why: &CertificateError, facts: Option<&Facts>) -> String {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library adds errors, and of those the authority is the likely one"
+)]
 fn with_hint(failure: Error, refused: &Refused, facts: Option<&Facts>) -> Error {
     match &refused.why {
         CertificateError::NotValidForNameContext { expected, presented } if presented.is_empty() => {

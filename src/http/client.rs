@@ -203,9 +203,10 @@ impl<'a> Clients<'a> {
 
 /// Says why TLS could not be set up, before any server was asked: only that there is nobody to trust is left.
 fn no_tls(error: &rustls::Error) -> Error {
-    let why = match error {
-        rustls::Error::General(words) => words.clone(),
-        other => other.to_string(),
+    let why = if let rustls::Error::General(words) = error {
+        words.clone()
+    } else {
+        error.to_string()
     };
     Error::new(
         Slug::TlsUntrusted,

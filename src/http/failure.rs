@@ -138,6 +138,10 @@ pub(super) fn proxy_wants_password(url: &Url) -> Error {
     )
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library adds errors, and what these do not tell is said in its own words"
+)]
 fn tls_failure(error: &rustls::Error, place: &str) -> Error {
     use rustls::{AlertDescription, CertificateError, Error as Tls};
 

@@ -103,11 +103,10 @@ impl Judge {
 }
 
 fn is_only_about_the_issuer(error: &Error) -> bool {
-    match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
-        Error::InvalidCertificate(why) => is_an_authoritys(why),
-        _ => false,
-    }
+    let Error::InvalidCertificate(why) = error else {
+        return false;
+    };
+    *why == CertificateError::UnknownIssuer || is_an_authoritys(why)
 }
 
 /// Tells whether a certificate was refused for being an authority's (RFC 5280 section 4.2.1.9).

@@ -76,6 +76,10 @@ fn read_token(file: &TokenFile) -> Result<Secret> {
     Ok(Secret::new(text))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the system has more errors than these have hints"
+)]
 fn unreadable(file: &TokenFile, error: &io::Error) -> Error {
     let shown = file.path.display();
     match error.kind() {

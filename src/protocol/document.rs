@@ -137,7 +137,7 @@ impl Answer<'_> {
             .collect();
         let cookies = match &credential.material {
             Material::Cookies(cookies) => Some(cookies.as_slice()),
-            _ => None,
+            Material::Bearer(_) | Material::None => None,
         };
         Document {
             api_version: ExecVersion::V1.api_version(),
@@ -186,7 +186,7 @@ impl Answer<'_> {
     pub fn token(&self) -> Option<&Secret> {
         match &self.credential.material {
             Material::Bearer(token) => Some(token),
-            _ => None,
+            Material::Cookies(_) | Material::None => None,
         }
     }
 

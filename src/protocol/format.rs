@@ -129,7 +129,7 @@ pub fn write(stdout: &mut dyn Write, text: &str) -> Result<()> {
 fn cookies<'a>(answer: &'a Answer<'_>) -> &'a [Cookie] {
     match &answer.credential.material {
         Material::Cookies(cookies) => cookies,
-        _ => &[],
+        Material::Bearer(_) | Material::None => &[],
     }
 }
 

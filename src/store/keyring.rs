@@ -149,7 +149,7 @@ impl Keyring {
                     Err(trouble) => State::GivenUp(trouble),
                 }
             }
-            state => state,
+            state @ (State::Open(_) | State::GivenUp(_)) => state,
         };
         let answer = match &state {
             State::Open(jobs) => Ok(jobs.clone()),

@@ -181,15 +181,17 @@ fn unusable(error: KeyError) -> Trouble {
 }
 
 fn failed(error: KeyError) -> Trouble {
-    Trouble::Failed(match error {
-        KeyError::QuotaExceeded => {
-            "the kernel keeps no more keys for this user (/proc/sys/kernel/keys/maxbytes)"
-                .to_owned()
-        }
-        error => format!("the kernel's keys: {}", words(error)),
-    })
+    if error == KeyError::QuotaExceeded {
+        let what = "the kernel keeps no more keys for this user (/proc/sys/kernel/keys/maxbytes)";
+        return Trouble::Failed(what.to_owned());
+    }
+    Trouble::Failed(format!("the kernel's keys: {}", words(error)))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kernel has more errors than these need other words"
+)]
 fn words(error: KeyError) -> String {
     match error {
         KeyError::PermissionDenied => "operation not permitted".to_owned(),

@@ -126,9 +126,12 @@ fn open_to_read(path: &Path) -> io::Result<Option<File>> {
 }
 
 fn read_all(file: File, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    read_file::read_open(file, ONE_MIB).map_err(|error| match error.kind() {
-        ErrorKind::FileTooLarge => refusal(path, "is larger than 1 MiB"),
-        _ => error,
+    read_file::read_open(file, ONE_MIB).map_err(|error| {
+        if error.kind() == ErrorKind::FileTooLarge {
+            refusal(path, "is larger than 1 MiB")
+        } else {
+            error
+        }
     })
 }
 

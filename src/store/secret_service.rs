@@ -36,7 +36,10 @@ pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
         let bus = bus.connect().map_err(Trouble::Absent)?;
         let service = open(&bus).map_err(|error| match trouble_of(&error) {
             Trouble::Failed(why) => Trouble::Absent(why),
-            trouble => trouble,
+            trouble @ (Trouble::Absent(_)
+            | Trouble::Locked
+            | Trouble::WouldAsk
+            | Trouble::Silent(_)) => trouble,
         })?;
         // Only now, as it may have been started by the question for a session, which holds no secret.
         bus.check_owner(SECRETS).map_err(Trouble::Absent)?;
@@ -168,6 +171,10 @@ fn delete(items: &[Item]) -> Result<usize, Trouble> {
     Ok(items.len())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library adds errors, and what it has not told apart has failed"
+)]
 fn trouble_of(error: &Error) -> Trouble {
     match error {
         Error::Locked | Error::Prompt | Error::PromptDisconnected => Trouble::Locked,

@@ -110,11 +110,13 @@ fn connect_to(address: &str) -> Result<Bus, String> {
     let Transport::Unix(unix) = parsed.transport() else {
         return Err(unproven());
     };
-    let socket = match unix.path() {
-        UnixSocket::File(path) => SocketAddr::from_pathname(path),
-        UnixSocket::Abstract(name) => SocketAddr::from_abstract_name(name.as_bytes()),
+    let socket = if let UnixSocket::File(path) = unix.path() {
+        SocketAddr::from_pathname(path)
+    } else if let UnixSocket::Abstract(name) = unix.path() {
+        SocketAddr::from_abstract_name(name.as_bytes())
+    } else {
         // Where a bus may be started, which nobody can connect to.
-        _ => return Err(unproven()),
+        return Err(unproven());
     };
     open(socket, address)
 }

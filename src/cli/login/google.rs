@@ -70,13 +70,9 @@ pub(super) fn in_browser(
 
 /// Gives what the context says of IAP where it means a person.
 fn persons_iap(context: &Context) -> Option<&Iap> {
-    match &context.method {
-        Method::Iap(iap) => {
-            let is_persons = iap.google.service_account.is_none() && iap.other_client_id.is_some();
-            is_persons.then_some(iap)
-        }
-        _ => None,
-    }
+    let iap = context.method.iap()?;
+    let is_persons = iap.google.service_account.is_none() && iap.other_client_id.is_some();
+    is_persons.then_some(iap)
 }
 
 fn client_secret(setting: &Setting<'_, '_>, iap: &Iap) -> Result<Option<Secret>> {

@@ -39,7 +39,7 @@ impl Node {
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.kind {
             Kind::Mapping { entries, .. } => entries.iter().find(|entry| entry.key == key),
-            _ => None,
+            Kind::Null | Kind::Scalar(_) | Kind::Alias | Kind::Sequence { .. } => None,
         }
     }
 
@@ -69,29 +69,34 @@ impl Node {
     /// Gives the keys of a mapping in block style; there is at least one.
     pub(super) fn block_entries(&self, name: &str) -> Result<&[Entry], NotEditable> {
         self.unmarked()?;
-        match &self.kind {
-            Kind::Mapping {
-                flow: false,
-                entries,
-            } => Ok(entries),
-            _ => Err(self.not_a_block(name, "a mapping")),
+        if let Kind::Mapping {
+            flow: false,
+            entries,
+        } = &self.kind
+        {
+            return Ok(entries);
         }
+        Err(self.not_a_block(name, "a mapping"))
     }
 
     /// Gives the items of a list in block style; there is at least one.
     pub(super) fn block_items(&self, name: &str) -> Result<&[Node], NotEditable> {
         self.unmarked()?;
-        match &self.kind {
-            Kind::Sequence { flow: false, items } => Ok(items),
-            _ => Err(self.not_a_block(name, "a list")),
+        if let Kind::Sequence { flow: false, items } = &self.kind {
+            return Ok(items);
         }
+        Err(self.not_a_block(name, "a list"))
     }
 
     fn not_a_block(&self, name: &str, wanted: &str) -> NotEditable {
         let reason = match self.kind {
             Kind::Mapping { flow: true, .. } => format!("{name} is written in flow style ({{…}})"),
             Kind::Sequence { flow: true, .. } => format!("{name} is written in flow style ([…])"),
-            _ => format!("{name} is not {wanted}"),
+            Kind::Null
+            | Kind::Scalar(_)
+            | Kind::Alias
+            | Kind::Mapping { flow: false, .. }
+            | Kind::Sequence { flow: false, .. } => format!("{name} is not {wanted}"),
         };
         refusal(reason, Some(self.line))
     }
@@ -103,7 +108,7 @@ impl Node {
             Kind::Mapping { entries, .. } => entries
                 .iter()
                 .any(|entry| entry.marked || entry.key == "<<"),
-            _ => false,
+            Kind::Null | Kind::Scalar(_) | Kind::Sequence { .. } => false,
         };
         if found || self.marked {
             return Err(refusal(
@@ -175,6 +180,10 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     /// Reads a value that stands after the byte `from`.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser adds events, and no other begins a value"
+    )]
     fn node(&mut self, from: usize) -> Result<Node, NotEditable> {
         let Some((event, span)) = self.events.next() else {
             return Err(unexpected(None));
@@ -194,7 +203,9 @@ impl Reader<'_> {
                     ScalarStyle::Literal | ScalarStyle::Folded => {
                         self.block_scalar(from, bytes.end)
                     }
-                    _ => bytes,
+                    ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                        bytes
+                    }
                 };
                 (kind, anchor, tag, range)
             }
@@ -278,7 +289,9 @@ impl Reader<'_> {
         } = self.node(from)?;
         let key = match kind {
             Kind::Scalar(key) => key,
-            _ => String::new(),
+            Kind::Null | Kind::Alias | Kind::Mapping { .. } | Kind::Sequence { .. } => {
+                String::new()
+            }
         };
         let colon = match self.text[range.end..]
             .trim_start_matches([' ', '\t'])

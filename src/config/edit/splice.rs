@@ -43,16 +43,22 @@ impl<'t> File<'t> {
             Kind::Mapping {
                 flow: false,
                 entries,
-            } => entries.iter().find_map(|entry| match entry.value.kind {
-                Kind::Mapping { flow: false, .. } => self
-                    .column(entry.value.range.start)
-                    .checked_sub(self.column(entry.start)),
-                _ => self.find_step(&entry.value),
+            } => entries.iter().find_map(|entry| {
+                if matches!(entry.value.kind, Kind::Mapping { flow: false, .. }) {
+                    let column = self.column(entry.value.range.start);
+                    column.checked_sub(self.column(entry.start))
+                } else {
+                    self.find_step(&entry.value)
+                }
             }),
             Kind::Sequence { flow: false, items } => {
                 items.iter().find_map(|item| self.find_step(item))
             }
-            _ => None,
+            Kind::Null
+            | Kind::Scalar(_)
+            | Kind::Alias
+            | Kind::Mapping { flow: true, .. }
+            | Kind::Sequence { flow: true, .. } => None,
         }
     }
 
@@ -183,7 +189,7 @@ impl<'t> File<'t> {
         let dash = self.column(self.dash(contexts, items, items.len() - 1));
         let keys = match last.kind {
             Kind::Mapping { .. } => self.column(last.range.start),
-            _ => dash + 2,
+            Kind::Null | Kind::Scalar(_) | Kind::Alias | Kind::Sequence { .. } => dash + 2,
         };
         let mut lines = block(item, keys, self.step);
         lines[0].replace_range(dash..=dash, "-");

@@ -29,7 +29,12 @@ pub(super) fn block(value: &Value, column: usize, step: usize) -> Vec<String> {
             });
             lines.collect()
         }
-        value => vec![format!("{pad}{}", flow(value))],
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => vec![format!("{pad}{}", flow(value))],
     }
 }
 
@@ -38,7 +43,12 @@ pub(super) fn inline(value: &Value) -> Option<String> {
     match value {
         Value::Object(map) if !map.is_empty() => None,
         Value::Array(items) if !items.is_empty() => None,
-        value => Some(flow(value)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => Some(flow(value)),
     }
 }
 
@@ -57,7 +67,7 @@ pub(super) fn flow(value: &Value) -> String {
             "[{}]",
             items.iter().map(flow).collect::<Vec<_>>().join(", ")
         ),
-        value => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }
 

@@ -102,9 +102,10 @@ fn parse(text: &Secret, reading: Reading<'_>) -> Result<Credentials> {
     let written = serde_json::from_str(text).map_err(|error| {
         // The library's words could quote a key.
         let place = format!("line {}, column {}", error.line(), error.column());
-        let what = match error.classify() {
-            serde_json::error::Category::Data => "has a value of the wrong type",
-            _ => "is not JSON",
+        let what = if error.is_data() {
+            "has a value of the wrong type"
+        } else {
+            "is not JSON"
         };
         reading.invalid(&format!("{what} ({place})"))
     })?;

@@ -156,7 +156,8 @@ impl TokenAnswer {
     ) -> Result<Minted> {
         let life = self.expires_in.as_ref().and_then(|life| match life {
             Value::String(text) => text.parse().ok(),
-            number => number.as_i64(),
+            Value::Number(number) => number.as_i64(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         });
         let life = life.and_then(TimeDelta::try_seconds);
         let end = life.and_then(|life| now.checked_add_signed(life));

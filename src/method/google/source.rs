@@ -80,7 +80,10 @@ pub(super) fn key_file(google: &Google, run: Run<'_>) -> Result<Key> {
     };
     match file::read(file, &allowed(google, run.environment), run.trace)? {
         Credentials::Key(key) => Ok(key),
-        _ => Err(Error::new(
+        Credentials::User(_)
+        | Credentials::External(_)
+        | Credentials::Metadata(_)
+        | Credentials::Impersonated(..) => Err(Error::new(
             Slug::GoogleCredentialsUnsupported,
             format!(
                 "{} holds no service account's key, which service-account.self-signed needs",

@@ -55,6 +55,10 @@ fn kind(status: u16, sentence: &str) -> Slug {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of all errors, these are IAP's own"
+)]
 fn said(slug: Slug, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
     let place = shown(&page.url);
     let what = match slug {

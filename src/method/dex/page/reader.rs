@@ -150,7 +150,11 @@ impl TokenSink for Reader {
             }
             Token::TagToken(tag) => state.end(&tag.name),
             Token::CharacterTokens(text) => state.text(&text),
-            _ => {}
+            Token::DoctypeToken(_)
+            | Token::CommentToken(_)
+            | Token::NullCharacterToken
+            | Token::EOFToken
+            | Token::ParseError(_) => {}
         }
         TokenSinkResult::Continue
     }
