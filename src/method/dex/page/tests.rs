@@ -256,13 +256,12 @@ fn pathological_pages() -> Vec<(&'static str, String)> {
     let repeated = |piece: &str| piece.repeat(MEBIBYTE / piece.len());
     let numbered = |piece: &dyn Fn(usize) -> String| {
         let mut page = String::new();
-        (0..)
-            .map(piece)
-            .take_while(|piece| {
-                page.push_str(piece);
-                page.len() < MEBIBYTE
-            })
-            .for_each(drop);
+        for number in 0..MEBIBYTE {
+            if page.len() >= MEBIBYTE {
+                break;
+            }
+            page.push_str(&piece(number));
+        }
         page
     };
     let end = "<form method=post><input type=password name=p></form>";
