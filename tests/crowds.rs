@@ -16,6 +16,7 @@ mod renewals;
 #[path = "crowds/settings.rs"]
 mod settings;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -31,8 +32,7 @@ const SEED: u64 = 2026;
 /// Starts the dice of one test.
 fn dice(test: u64) -> Dice {
     let seed = seed();
-    // The harness shows this where the test fails.
-    println!("again: CROWD_SEED={seed} cargo test --test crowds");
+    writeln!(std::io::stderr(), "crowd {test}: CROWD_SEED={seed}").ok();
     Dice::new(seed, test)
 }
 

@@ -184,7 +184,8 @@ impl Visit {
         sandbox.env("TEAM", &sandbox.secret(TEAM));
         sandbox.file("desktop-secret", format!("{DESKTOP_SECRET}\n"));
         let browser = google.browser();
-        sandbox.env("BROWSER", &browser.to_string_lossy());
+        // By name, a program that was just written may still be open for writing in a child of another door.
+        sandbox.env("BROWSER", &format!("sh {}", browser.display()));
         let adc = |credentials: serde_json::Value| {
             let path = sandbox.file("adc.json", credentials.to_string());
             sandbox.env("GOOGLE_APPLICATION_CREDENTIALS", &path.to_string_lossy());
