@@ -32,6 +32,12 @@ const CONTEXTS: [&str; 6] = [
 ];
 
 pub(crate) fn run(bytes: &[u8]) {
+    // libFuzzer learns what is compared; a server that knows a secret from elsewhere proves nothing.
+    let spellings = oracle::spellings(&String::from_utf8_lossy(bytes));
+    let is_known = |text: &String| text.contains(PASSWORD) || text.contains(HEADER);
+    if spellings.iter().any(is_known) {
+        return;
+    }
     let mut fields = Fields::of(bytes);
     let number = fields.below(CONTEXTS.len());
     MADE.with(|made| among_servers(&made[number], fields));
