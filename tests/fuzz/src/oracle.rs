@@ -2,7 +2,7 @@
 
 use std::alloc::System;
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,16 +29,8 @@ static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 /// The slowest input so far, in milliseconds of this process's time on a processor.
 static SLOWEST: AtomicU64 = AtomicU64::new(0);
 
-/// A folder of this process, in memory where that can be had.
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    }
-    .expect("a folder")
-});
+/// A folder of this process; `.ci/fuzz` sets TMPDIR to one in memory, and removes it.
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
 
 /// Plays one input, and tells when it was the slowest.
 pub(crate) fn timed(bytes: &[u8], target: fn(&[u8])) {
