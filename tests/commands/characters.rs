@@ -138,7 +138,7 @@ fn a_control_character_in_what_others_wrote_is_nobodys_name() {
 
 /// Values with every mark that some reader gives a meaning to.
 const ODD: [&str; 8] = [
-    r#"all!"#,
+    r"all!",
     r#"a"b'c\d`e$f$(g)${h}"#,
     r"'; url = http://127.0.0.1:1 #",
     r#"\" url = "x"#,

@@ -12,34 +12,34 @@ const CONFIG: &str = "apiVersion: kfp-credential/v1\nkind: Config\ncurrent-conte
 /// Puts a FIFO, a socket, a folder, an endless device and a large file in turn in a file's place.
 fn for_each_impostor(home: &Sandbox, name: &str, mut run: impl FnMut(&str)) {
     let path = home.home().join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::create_dir_all(path.parent().expect("the sandbox takes it")).expect("the sandbox takes it");
     for kind in ["fifo", "socket", "folder", "/dev/zero", "large"] {
         let mut socket = None;
         match kind {
             "fifo" => {
                 let made = Command::new("mkfifo").arg(&path).status();
-                assert!(made.unwrap().success());
+                assert!(made.expect("the sandbox takes it").success());
             }
             "socket" => {
                 // The address of a socket has to be short, and its file may be moved.
                 let short = home.home().join("s");
-                socket = Some(UnixListener::bind(&short).unwrap());
-                fs::rename(short, &path).unwrap();
+                socket = Some(UnixListener::bind(&short).expect("the sandbox takes it"));
+                fs::rename(short, &path).expect("the sandbox takes it");
             }
-            "folder" => fs::create_dir(&path).unwrap(),
+            "folder" => fs::create_dir(&path).expect("the sandbox takes it"),
             "large" => {
                 // A file of zeros that takes no room.
-                let file = fs::File::create(&path).unwrap();
-                file.set_len(4 << 30).unwrap();
+                let file = fs::File::create(&path).expect("the sandbox takes it");
+                file.set_len(4 << 30).expect("the sandbox takes it");
             }
-            device => std::os::unix::fs::symlink(device, &path).unwrap(),
+            device => std::os::unix::fs::symlink(device, &path).expect("the sandbox takes it"),
         }
         run(kind);
         drop(socket);
         if path.is_dir() {
-            fs::remove_dir(&path).unwrap();
+            fs::remove_dir(&path).expect("the sandbox takes it");
         } else {
-            fs::remove_file(&path).unwrap();
+            fs::remove_file(&path).expect("the sandbox takes it");
         }
     }
 }

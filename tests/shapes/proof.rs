@@ -169,7 +169,7 @@ fn a_multi_user_api_past_its_gateway_asks_for_an_identity() {
         .assert_says("kubeflow-userid");
 }
 
-/// Starts a door that makes an identity of service headers of its own, as HAProxy and Cloudflare Access do.
+/// Starts a door that makes an identity of service headers of its own, as Cloudflare Access does.
 fn door_of_service_headers() -> Server {
     Server::start(|request| {
         if request.header("x-service-secret") != Some("the-secret-value") {
