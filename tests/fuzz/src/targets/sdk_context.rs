@@ -1,6 +1,11 @@
 //! The kfp SDK's `context.json`: one key is set, all else stays.
 
+use std::time::Duration;
+
+use kfp_credential::environment::Environment;
 use kfp_credential::sdk;
+use kfp_credential::store::EditedFile;
+use kfp_credential::trace::Trace;
 use serde_json::{Map, Value, json};
 
 use crate::oracle;
@@ -16,7 +21,11 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(namespace.as_deref(), said.filter(|text| !text.is_empty()));
 
     let exec = json!({"command": "kfp-credential", "args": ["get"]});
-    let outcome = sdk::set_context(&path, "exec", exec.clone());
+    let home = oracle::path("home");
+    let environment: Environment = [("HOME", home.as_path())].into_iter().collect();
+    let patience = Duration::from_secs(1);
+    let outcome = EditedFile::hold(&environment, &path, patience, &Trace::default())
+        .and_then(|file| sdk::set_context(&file, "exec", exec.clone()));
     let after = std::fs::read(&path).expect("the file");
     match (before, outcome) {
         (Some(mut wanted), Ok(())) => {
