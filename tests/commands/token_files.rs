@@ -327,6 +327,7 @@ fn a_token_is_tried_over_no_way_that_others_can_listen_on() {
     ];
     home.run(&open).assert_error(3, "config-insecure-http");
     // Inside a cluster plain http is all there is; nobody answers here.
+    home.env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
     let inside = ["login", "-v", "--timeout", "3s", "--token-file", "token"];
     home.run(&inside)
         .assert_success()
