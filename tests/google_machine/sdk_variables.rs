@@ -122,6 +122,7 @@ fn the_sdks_token_file_is_not_taken_for_a_foreign_endpoint() {
     machine
         .sandbox
         .env("KF_PIPELINES_ENDPOINT", "http://ml-pipeline.kubeflow:8888");
+    machine.sandbox.env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
     // This machine counts as inside the cluster; unasked, the token is for the SDK's endpoint all the same.
     let get = ["get", "--store", "none", "--endpoint", &server.origin()];
     let output = machine.sandbox.run(&get);
