@@ -15,17 +15,17 @@ use crate::deadline;
 
 /// More than any token, key, authority or configuration is long that is not named as larger.
 pub const ONE_MIB: u64 = 1024 * 1024;
-/// How long a pipe, or a file that a person names, may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How long a pipe, or a file that a person names, may usually take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What may stand in a file's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file. For what is read more than once, or unasked.
     File,
-    /// That, or a pipe, such as a shell's `<(pass show kubeflow)` or `/dev/stdin`. For what a person names and what is
-    /// read once.
-    FileOrPipe,
+    /// That, or a pipe, such as a shell's `<(pass show kubeflow)` or `/dev/stdin`, which has so long. For what a person
+    /// names and what is read once.
+    FileOrPipe(Duration),
 }
 
 /// Reads a whole file of at most `largest` bytes; the error's kind is that of opening it, such as
@@ -33,11 +33,11 @@ pub enum Kind {
 pub fn read(path: &Path, kind: Kind, largest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     match kind {
         Kind::File => read_open(open(path)?, largest),
-        Kind::FileOrPipe => {
+        Kind::FileOrPipe(limit) => {
             let path = path.to_path_buf();
-            let read = deadline::within(DEADLINE, move || read_file_or_pipe(&path, largest));
+            let read = deadline::within(limit, move || read_file_or_pipe(&path, largest));
             read.unwrap_or_else(|| {
-                let what = format!("it gave nothing within {} s", DEADLINE.as_secs());
+                let what = format!("it gave nothing within {:.0} s", limit.as_secs_f64());
                 Err(io::Error::new(ErrorKind::TimedOut, what))
             })
         }
@@ -203,7 +203,7 @@ mod tests {
             let error = read(path, Kind::File, ONE_MIB).unwrap_err();
             assert!(error.to_string().contains(words), "{path:?}: {error}");
             if path != fifo {
-                let error = read(path, Kind::FileOrPipe, ONE_MIB).unwrap_err();
+                let error = read(path, Kind::FileOrPipe(PATIENCE), ONE_MIB).unwrap_err();
                 assert!(error.to_string().contains(words), "{path:?}: {error}");
             }
         }
@@ -216,7 +216,7 @@ mod tests {
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         std::fs::write(&file, "12345").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        for kind in [Kind::File, Kind::FileOrPipe] {
+        for kind in [Kind::File, Kind::FileOrPipe(PATIENCE)] {
             assert_eq!(&**read(&link, kind, 5).unwrap(), b"12345");
             let error = read(&link, kind, 4).unwrap_err();
             assert!(error.to_string().contains("larger than 4 bytes"), "{error}");
@@ -237,8 +237,13 @@ mod tests {
             let path = path.clone();
             move || std::fs::write(path, "late")
         });
-        assert_eq!(&**read(&path, Kind::FileOrPipe, 10).unwrap(), b"late");
+        assert_eq!(
+            &**read(&path, Kind::FileOrPipe(PATIENCE), 10).unwrap(),
+            b"late"
+        );
         writer.join().unwrap().unwrap();
+        let error = read(&path, Kind::FileOrPipe(Duration::from_millis(1)), 10).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 
     #[test]

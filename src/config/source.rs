@@ -10,13 +10,11 @@ use crate::config::file::Source;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::program;
-use crate::read_file::{self, Kind};
+use crate::read_file::{self, Kind, PATIENCE};
 use crate::secret::Secret;
 use crate::shell;
 use crate::trace::Trace;
 
-/// How long a program may take to give a secret.
-const DEADLINE: Duration = Duration::from_secs(30);
 /// More than any secret is long.
 const LARGEST: u64 = 64 * 1024;
 
@@ -27,10 +25,10 @@ pub fn read(
     environment: &Environment,
     trace: &Trace,
 ) -> Result<Option<Secret>> {
-    read_within(DEADLINE, source, what, environment, trace)
+    read_within(PATIENCE, source, what, environment, trace)
 }
 
-/// Reads the same; a program has so long, where that is less than usual.
+/// Reads the same; a program or pipe has so long, where that is less than usual.
 pub fn read_within(
     limit: Duration,
     source: &Source,
@@ -38,10 +36,11 @@ pub fn read_within(
     environment: &Environment,
     trace: &Trace,
 ) -> Result<Option<Secret>> {
+    let limit = limit.min(PATIENCE);
     let secret = match source {
         Source::Env(name) => from_variable(name, what, environment)?,
-        Source::File(path) => from_file(Path::new(path), what, trace)?,
-        Source::Command(command) => from_command(command, what, limit.min(DEADLINE))?,
+        Source::File(path) => from_file(Path::new(path), what, limit, trace)?,
+        Source::Command(command) => from_command(command, what, limit)?,
         Source::Keyring => return Ok(None),
     };
     Ok(Some(secret))
@@ -55,9 +54,9 @@ fn from_variable(name: &str, what: &str, environment: &Environment) -> Result<Se
     })
 }
 
-fn from_file(path: &Path, what: &str, trace: &Trace) -> Result<Secret> {
+fn from_file(path: &Path, what: &str, limit: Duration, trace: &Trace) -> Result<Secret> {
     let shown = path.display();
-    let bytes = read_file::read(path, Kind::FileOrPipe, LARGEST)
+    let bytes = read_file::read(path, Kind::FileOrPipe(limit), LARGEST)
         .map_err(|error| unavailable(what, &format!("cannot read {shown}")).because(error))?;
     if can_be_read_by_others(path) {
         trace.say(format_args!(

@@ -51,7 +51,7 @@ pub fn read(
 
 fn read_token(file: &TokenFile) -> Result<Secret> {
     let shown = file.path.display();
-    let bytes = read_file::read(&file.path, Kind::FileOrPipe, ONE_MIB)
+    let bytes = read_file::read(&file.path, Kind::FileOrPipe(read_file::PATIENCE), ONE_MIB)
         .map_err(|error| unreadable(file, &error))?;
     let invalid = |what: &str| {
         Error::new(

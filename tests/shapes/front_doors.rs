@@ -1,5 +1,7 @@
 //! Front doors as the real world has them, also those that no server to be installed gives any more.
 
+use std::process::Command;
+
 use super::*;
 use crate::support::front_door::Connector;
 
@@ -140,19 +142,24 @@ fn a_login_that_asks_nobody_ends_within_its_time() {
 }
 
 #[test]
-fn a_program_that_gives_the_password_has_no_more_time_than_the_login() {
+fn what_gives_the_password_has_no_more_time_than_the_login() {
     let door = FrontDoor::start(Options::default());
     let home = Sandbox::new();
-    home.config(&format!(
-        "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n  - name: slow\n    endpoint: {}\n    \
-         dex: {{username: {USER}, password: {{command: [sleep, '25']}}}}\n",
-        door.endpoint(),
-    ));
-    let output = home
-        .run(&["get", "--context", "slow", "--timeout", "3s"])
-        .assert_error(3, "config-secret-unavailable");
-    assert_bounded(&output);
-    assert_eq!(posts(&door.server), 0);
+    let fifo = home.home().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    for source in ["{command: [sleep, '25']}", "{file: ~/fifo}"] {
+        home.config(&format!(
+            "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n  - name: slow\n    endpoint: {}\n    \
+             dex: {{username: {USER}, password: {source}}}\n",
+            door.endpoint(),
+        ));
+        let output = home
+            .run(&["get", "--context", "slow", "--timeout", "3s"])
+            .assert_error(3, "config-secret-unavailable");
+        assert_bounded(&output);
+        assert_eq!(posts(&door.server), 0);
+    }
 }
 
 #[test]

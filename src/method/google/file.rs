@@ -72,8 +72,8 @@ pub(super) struct Reading<'a> {
 
 /// Takes what a credential file holds; a pipe in its place has its time.
 pub(super) fn content(path: &Path) -> Result<Secret, String> {
-    let bytes =
-        read_file::read(path, Kind::FileOrPipe, ONE_MIB).map_err(|error| error.to_string())?;
+    let bytes = read_file::read(path, Kind::FileOrPipe(read_file::PATIENCE), ONE_MIB)
+        .map_err(|error| error.to_string())?;
     std::str::from_utf8(&bytes)
         .map(Secret::new)
         .map_err(|_| "it is not text".to_owned())

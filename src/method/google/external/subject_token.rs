@@ -72,7 +72,7 @@ impl Format {
 /// Reads the token from a file that another program keeps fresh.
 pub(super) fn from_file(path: &Path, format: &Format) -> Result<Secret> {
     let place = format!("the subject token file {}", path.display());
-    let bytes = read_file::read(path, Kind::FileOrPipe, ONE_MIB)
+    let bytes = read_file::read(path, Kind::FileOrPipe(read_file::PATIENCE), ONE_MIB)
         .map_err(|error| unavailable(format!("{place} cannot be read")).because(error))?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| unavailable(format!("{place} is not text")))?;
