@@ -4,14 +4,12 @@
 //! repeat a secret.
 
 use std::io::{Read, Result};
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::deadline;
-use crate::read_file::{self, Kind, ONE_MIB};
 
 /// Tells one process from every other, as ids are given anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +76,9 @@ pub fn parent() -> Option<Identity> {
 /// Reads field 22 of `/proc/PID/stat` (proc(5)); field 2, the name, is in brackets and may hold anything.
 #[cfg(unix)]
 fn started(id: u32) -> Option<u64> {
+    use crate::read_file::{self, Kind, ONE_MIB};
     let stat = format!("/proc/{id}/stat");
-    let stat = read_file::read_text(Path::new(&stat), Kind::File, ONE_MIB).ok()?;
+    let stat = read_file::read_text(stat.as_ref(), Kind::File, ONE_MIB).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_whitespace().nth(19)?.parse().ok()
 }
