@@ -46,6 +46,19 @@ pub fn read_within(
     Ok(Some(secret))
 }
 
+/// Names where a secret comes from, for a person who has to correct it there; `None` for the keyring, where `login` does.
+pub fn place(source: &Source) -> Option<String> {
+    match source {
+        Source::Env(name) => Some(format!("the variable {name}")),
+        Source::File(path) => Some(format!("the file {path}")),
+        Source::Command(command) => {
+            let program = command.first().map(String::as_str);
+            Some(format!("the program {}", program.unwrap_or_default()))
+        }
+        Source::Keyring => None,
+    }
+}
+
 fn from_variable(name: &str, what: &str, environment: &Environment) -> Result<Secret> {
     environment.get(name).map(Secret::new).ok_or_else(|| {
         unavailable(what, &format!("the variable {name} is not set, or empty")).hint(format!(

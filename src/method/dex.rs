@@ -14,6 +14,7 @@ use reqwest::StatusCode;
 use url::Url;
 
 use crate::config::context::{Context, Dex};
+use crate::config::source;
 use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
@@ -140,6 +141,20 @@ impl Login<'_> {
         }
         let last = back.approved(answer)?;
         back.session(last).map(Outcome::Session)
+    }
+
+    /// Says where a password that was refused can be corrected.
+    fn hint_for_password(&self) -> String {
+        let source = self.dex.password.as_ref().and_then(source::place);
+        match source {
+            Some(place) => format!(
+                "check the user name and the connector, and correct the password in {place}, which it came from"
+            ),
+            None => format!(
+                "check the user name, the password and the connector; `kfp-credential login {}` asks for the password anew",
+                self.context.as_arguments()
+            ),
+        }
     }
 
     /// Walks to the form and checks that it may be filled in.
@@ -281,7 +296,8 @@ impl Back<'_> {
                     self.username
                 ),
             )
-            .because(format!("Dex says: {}", self.login.http.quoted(words))));
+            .because(format!("Dex says: {}", self.login.http.quoted(words)))
+            .hint(self.login.hint_for_password()));
         }
         let words = text.words();
         let lower = words.to_lowercase();
