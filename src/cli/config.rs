@@ -18,7 +18,7 @@ use crate::config::shown::{REDACTED, redacted_address, without_userinfo};
 use crate::config::{Inputs, config_path, of_entry, resolve, resolve_entry};
 use crate::error::{Error, Result, Slug};
 use crate::sdk;
-pub(super) use write::{Found, save_client_id, save_context};
+pub(super) use write::{Found, check_saveable, save_client_id, save_context};
 
 /// The verbs of `config`.
 #[derive(Debug, Subcommand)]

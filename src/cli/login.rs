@@ -72,6 +72,9 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     };
     google::settle_client_id(setting, &mut context)?;
     check_stores(&context, &store, options.save_password)?;
+    if let Some(name) = &options.save_context {
+        config::check_saveable(setting, name, &context)?;
+    }
     // Whoever asks meanwhile waits for this login and does not make another.
     let key = get::session_key(&context);
     let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
@@ -234,6 +237,9 @@ fn report(
     setting.tell(&first);
     if let Some(why) = &fresh.unproven {
         setting.tell(&format!("The endpoint was not seen to accept it: {why}."));
+    }
+    if context.connection.insecure_skip_tls_verify {
+        setting.tell("Certificates were NOT verified (insecure-skip-tls-verify): whoever answered has the password.");
     }
     if let Some(words) = words::clock(fresh.clock_ahead) {
         setting.tell(&format!("{words}: check this machine's."));

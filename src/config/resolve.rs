@@ -301,6 +301,8 @@ fn adjust_connection(connection: &mut Connection, target: &TargetOptions) -> Res
     if let Some(path) = &target.certificate_authority {
         connection.certificate_authority = Some(path.clone());
         connection.certificate_authority_data = None;
+        // Who says whom to trust wants that to be looked at, whatever the context says.
+        connection.insecure_skip_tls_verify = false;
     }
     if let Some(value) = target.insecure_skip_tls_verify {
         connection.insecure_skip_tls_verify = value;

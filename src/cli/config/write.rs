@@ -14,12 +14,17 @@ use crate::config::{
     self,
     context::{Context, Deadlines, Method, StoreChoice},
 };
+use crate::endpoint::{Endpoint, Origin};
 use crate::environment;
 use crate::error::{Error, Result, Slug};
+use crate::shell;
 use crate::store::EditedFile;
 
 /// The path of a key inside a context.
 type Key = &'static [&'static str];
+
+const SKIP_VERIFY: Key = &["insecure-skip-tls-verify"];
+const INSECURE_HTTP: Key = &["allow-insecure-http"];
 
 /// The blocks that name a method; a context has at most one.
 const METHODS: [Key; 5] = [&["dex"], &["iap"], &["gcp"], &["token-file"], &["none"]];
@@ -29,6 +34,8 @@ const METHODS: [Key; 5] = [&["dex"], &["iap"], &["gcp"], &["token-file"], &["non
 struct Writing {
     method: Option<Key>,
     values: Vec<(Key, Value)>,
+    /// What is to be gone.
+    unset: Vec<Key>,
 }
 
 impl Writing {
@@ -97,11 +104,11 @@ pub(super) fn set_context(
         &["certificate-authority"],
         target.certificate_authority.as_ref(),
     );
-    writing.flag(
-        &["insecure-skip-tls-verify"],
-        target.insecure_skip_tls_verify,
-    );
-    writing.flag(&["allow-insecure-http"], target.allow_insecure_http);
+    writing.flag(SKIP_VERIFY, target.insecure_skip_tls_verify);
+    if target.certificate_authority.is_some() && target.insecure_skip_tls_verify.is_none() {
+        writing.unset.push(SKIP_VERIFY);
+    }
+    writing.flag(INSECURE_HTTP, target.allow_insecure_http);
     writing.text(&["iap", "client-id"], target.client_id.as_deref());
     writing.text(
         &["iap", "other-client-id"],
@@ -173,14 +180,17 @@ pub(in crate::cli) fn save_context(
         &["certificate-authority"],
         connection.certificate_authority.as_ref(),
     );
-    writing.flag(
-        &["insecure-skip-tls-verify"],
-        connection.insecure_skip_tls_verify.then_some(true),
-    );
-    writing.flag(
-        &["allow-insecure-http"],
-        connection.allow_insecure_http.then_some(true),
-    );
+    // What worked without them is not written with them, also where a context of this name had them.
+    for (key, value) in [
+        (SKIP_VERIFY, connection.insecure_skip_tls_verify),
+        (INSECURE_HTTP, connection.allow_insecure_http),
+    ] {
+        if value {
+            writing.flag(key, Some(true));
+        } else {
+            writing.unset.push(key);
+        }
+    }
     if let Method::TokenFile(file) = &context.method {
         writing.file(&["token-file", "path"], Some(&file.path));
         writing.text(&["token-file", "audience"], file.audience.as_deref());
@@ -216,12 +226,46 @@ pub(in crate::cli) fn save_context(
             .values
             .extend(password.map(|source| (&["dex", "password"] as Key, source)));
     }
-    write(setting, &held(setting)?, name, &writing)?;
+    let edited = held(setting)?;
+    check_saveable(setting, name, context)?;
+    write(setting, &edited, name, &writing)?;
     setting.tell(&format!(
         "Wrote the context {name} to {}.",
         path(setting)?.display()
     ));
     Ok(())
+}
+
+/// Refuses to save a login over a context of another origin: its headers, its password and the ways that it allows would
+/// be the new one's.
+pub(in crate::cli) fn check_saveable(
+    setting: &Setting<'_, '_>,
+    name: &str,
+    context: &Context,
+) -> Result<()> {
+    let file = load(setting)?;
+    let before = file
+        .as_ref()
+        .and_then(|file| origin_of(file.context(name)?));
+    match (before, &context.endpoint) {
+        (Some(before), Some(endpoint)) if before != endpoint.origin() => Err(Error::new(
+            Slug::EndpointChanged,
+            format!(
+                "there is a context {name:?} for {before} already, and its secrets belong there"
+            ),
+        )
+        .hint("give another name with `--save-context NAME`")
+        .hint(format!(
+            "or remove that one first: `kfp-credential config delete-context {}`",
+            shell::word(name, "NAME")
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn origin_of(entry: &ContextEntry) -> Option<Origin> {
+    let endpoint = Endpoint::parse(&entry.endpoint.as_ref()?.value).ok()?;
+    Some(endpoint.origin())
 }
 
 /// Writes the IAP client that an endpoint named into its context. A file that cannot be edited is no reason to stop a
@@ -282,6 +326,12 @@ fn write(
         path,
         value,
     }));
+    if entry.is_some() {
+        edits.extend(writing.unset.iter().map(|path| Edit::Unset {
+            context: name,
+            path,
+        }));
+    }
     if file
         .as_ref()
         .is_none_or(|file| file.config.contexts().is_empty())
