@@ -22,11 +22,7 @@ pub(super) fn config(
     name: Option<ServerName<'static>>,
 ) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let usual = if named.is_empty() {
-        Verifier::new(Arc::clone(&provider))
-    } else {
-        Verifier::new_with_extra_roots(named.clone(), Arc::clone(&provider))
-    }?;
+    let usual = usual(&named, &provider, UnixTime::now())?;
     // An address is never sent as the name of the server that is wanted (RFC 6066 section 3).
     let sends_name = !matches!(name, Some(ServerName::IpAddress(_)));
     let judge = Judge {
@@ -48,6 +44,54 @@ pub(super) fn config(
 /// Tells whether a certificate can be an authority at all: what is none would make every client fail.
 pub(super) fn can_be_trusted(certificate: &CertificateDer<'static>) -> bool {
     RootCertStore::empty().add(certificate.clone()).is_ok()
+}
+
+/// Makes the verifier that trusts the system's authorities, and those among the named certificates.
+fn usual(
+    named: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+    now: UnixTime,
+) -> Result<Verifier, Error> {
+    let may_sign = |certificate: &&CertificateDer<'static>| may_sign(certificate, provider, now);
+    let authorities: Vec<_> = named.iter().filter(may_sign).cloned().collect();
+    if authorities.is_empty() {
+        return Verifier::new(Arc::clone(provider));
+    }
+    Verifier::new_with_extra_roots(authorities, Arc::clone(provider))
+}
+
+/// Tells whether a certificate that the context names may sign others: an authority's, and in date. The library asks
+/// neither of what it is told to trust, so that a server's own would be an authority for every host.
+fn may_sign(
+    certificate: &CertificateDer<'static>,
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> bool {
+    let Ok(parsed) = ParsedCertificate::try_from(certificate) else {
+        // One of version 1 cannot say what it is; it has never been a server's (it names no hosts).
+        return true;
+    };
+    match by_nobody(&parsed, provider, now) {
+        Err(Error::InvalidCertificate(why)) => is_an_authoritys(&why),
+        Err(_) | Ok(()) => false,
+    }
+}
+
+/// Judges a certificate with nobody to trust, which never succeeds: its dates first, then whether it is an authority's,
+/// and its issuer last.
+fn by_nobody(
+    certificate: &ParsedCertificate<'_>,
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let algorithms = provider.signature_verification_algorithms.all;
+    verify_server_cert_signed_by_trust_anchor(
+        certificate,
+        &RootCertStore::empty(),
+        &[],
+        now,
+        algorithms,
+    )
 }
 
 /// A server's certificate that was refused: what the library's error leaves out.
@@ -88,13 +132,8 @@ impl Judge {
         now: UnixTime,
     ) -> Result<(), Error> {
         let parsed = ParsedCertificate::try_from(certificate)?;
-        let nobody = RootCertStore::empty();
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        // With nobody to trust this never succeeds, and it comes to the issuer last. It looks at the dates before it
-        // looks at whether this is an authority, as what `openssl req -x509` makes is by default.
-        let by_nobody =
-            verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], now, algorithms);
-        match by_nobody {
+        // What `openssl req -x509` makes is an authority's by default.
+        match by_nobody(&parsed, &self.provider, now) {
             Err(error) if !is_only_about_the_issuer(&error) => return Err(error),
             Err(_) | Ok(()) => {}
         }
@@ -192,7 +231,7 @@ mod tests {
 
     use std::time::Duration;
 
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
     /// 2030-01-01.
     const NOW: Duration = Duration::from_secs(1_893_456_000);
@@ -214,14 +253,14 @@ mod tests {
         name: &str,
     ) -> Result<(), CertificateError> {
         let provider = Arc::new(ring::default_provider());
+        let now = UnixTime::since_unix_epoch(NOW);
         let judge = Judge {
             provider: Arc::clone(&provider),
-            usual: Verifier::new_with_extra_roots([named.clone()], provider).unwrap(),
+            usual: usual(std::slice::from_ref(named), &provider, now).unwrap(),
             named: vec![named.clone()],
             name: None,
         };
         let name = ServerName::try_from(name).unwrap();
-        let now = UnixTime::since_unix_epoch(NOW);
         match judge.verify_server_cert(certificate, &[], &name, &[], now) {
             Ok(_) => Ok(()),
             Err(Error::InvalidCertificate(CertificateError::Other(other))) => {
@@ -252,6 +291,36 @@ mod tests {
                 _ => matches!(why, CertificateError::NotValidYetContext { .. }),
             };
             assert!(is_found, "{why:?} is not {is_expected}");
+        }
+    }
+
+    /// The library trusts whatever it is given as an authority, be it a server's certificate or one of the past.
+    #[test]
+    fn a_named_certificate_signs_others_only_where_it_is_an_authoritys_and_in_date() {
+        for (is_ca, years, may_sign) in [
+            (true, (2029, 2031), true),
+            (true, (2019, 2020), false),
+            (true, (2031, 2032), false),
+            (false, (2029, 2031), false),
+        ] {
+            let mut params = CertificateParams::new(vec!["kf.example.com".to_owned()]).unwrap();
+            params.is_ca = if is_ca {
+                IsCa::Ca(BasicConstraints::Unconstrained)
+            } else {
+                IsCa::ExplicitNoCa
+            };
+            params.not_before = date_time_ymd(years.0, 1, 1);
+            params.not_after = date_time_ymd(years.1, 1, 1);
+            let key = KeyPair::generate().unwrap();
+            let named = params.self_signed(&key).unwrap().der().clone();
+            let issuer = Issuer::new(params, key);
+            let mut params = CertificateParams::new(vec!["other.example.com".to_owned()]).unwrap();
+            params.not_before = date_time_ymd(2029, 1, 1);
+            params.not_after = date_time_ymd(2031, 1, 1);
+            let key = KeyPair::generate().unwrap();
+            let signed = params.signed_by(&key, &issuer).unwrap().der().clone();
+            let outcome = judged(&signed, &named, "other.example.com");
+            assert_eq!(outcome.is_ok(), may_sign, "{is_ca}, {years:?}: {outcome:?}");
         }
     }
 }
