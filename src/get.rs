@@ -355,7 +355,10 @@ pub fn extra_headers(run: Run<'_>, context: &Context) -> Result<Vec<(String, Sec
         let what = format!("the header {}", header.name);
         let value = match &header.value {
             HeaderValue::Literal(value) => Some(value.clone()),
-            HeaderValue::From(source) => source::read(source, &what, run.environment, run.trace)?,
+            HeaderValue::From(source) => {
+                let limit = context.deadlines.login;
+                source::read_within(limit, source, &what, run.environment, run.trace)?
+            }
         };
         let value = value.ok_or_else(|| {
             Error::new(Slug::ConfigInvalid, format!("{what} of {} names the keyring", context.display_name()))

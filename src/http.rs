@@ -239,7 +239,9 @@ impl<'a> Http<'a> {
 
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
-        self.trace.say(self.without_secrets(&words.to_string()));
+        if self.trace.is_on() {
+            self.trace.say(self.without_secrets(&words.to_string()));
+        }
     }
 
     fn without_secrets(&self, words: &str) -> String {

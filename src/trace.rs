@@ -34,9 +34,14 @@ impl Trace {
         }
     }
 
+    /// Tells whether anybody hears what is said.
+    pub fn is_on(&self) -> bool {
+        self.stderr.is_some() || self.file.is_some()
+    }
+
     /// Says one line; the same one again is not repeated.
     pub fn say(&self, words: impl Display) {
-        if self.stderr.is_none() && self.file.is_none() {
+        if !self.is_on() {
             return;
         }
         let words = words.to_string();

@@ -19,8 +19,50 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Longer than any character's name or number.
 const LONGEST_REFERENCE: usize = 12;
 
-/// A text read in one way.
-pub(super) struct Spelling(Vec<Character>);
+/// As often as a text may have been percent-encoded on its way.
+const MOST_ENCODINGS: usize = 3;
+
+/// A text read in every way, once for all the secrets that are looked for.
+pub(super) struct Searched {
+    spellings: Vec<Spelling>,
+    /// What base64 in it holds, packed, and where.
+    in_base64: Vec<(Range<usize>, String)>,
+}
+
+impl Searched {
+    /// Reads a text.
+    pub(super) fn new(text: &str) -> Self {
+        Self {
+            spellings: Reading::all_of(text).iter().map(Spelling::of).collect(),
+            in_base64: in_base64(text),
+        }
+    }
+
+    /// Gives where the text holds this, in each spelling at most so often; `secret` is [`packed`].
+    pub(super) fn find(&self, secret: &str, most: usize) -> Vec<Range<usize>> {
+        let spelled = self.spellings.iter();
+        let mut found: Vec<Range<usize>> = spelled
+            .flat_map(|spelling| spelling.find(secret, most))
+            .collect();
+        let hidden = self.in_base64.iter();
+        found.extend(
+            hidden
+                .filter(|(_, text)| text.contains(secret))
+                .map(|(place, _)| place.clone()),
+        );
+        found
+    }
+}
+
+/// A text read in one way, packed, with the place of each character in the text and in what was read.
+struct Spelling {
+    text: String,
+    starts: Vec<usize>,
+    places: Vec<Range<usize>>,
+}
+
+/// The characters of a text as they are read in one way.
+struct Reading(Vec<Character>);
 
 struct Character {
     is: char,
@@ -29,6 +71,39 @@ struct Character {
 }
 
 impl Spelling {
+    fn of(reading: &Reading) -> Self {
+        let (mut text, mut starts, mut places) = (String::new(), Vec::new(), Vec::new());
+        for character in reading.0.iter().filter(|character| counts(character.is)) {
+            starts.push(text.len());
+            text.extend(character.is.to_lowercase());
+            places.push(character.from..character.to);
+        }
+        Self {
+            text,
+            starts,
+            places,
+        }
+    }
+
+    fn find(&self, secret: &str, most: usize) -> Vec<Range<usize>> {
+        let (text, starts) = (&self.text, &self.starts);
+        let (mut found, mut from) = (Vec::new(), 0);
+        while let Some(at) = text[from..].find(secret) {
+            let start = from + at;
+            let first = starts.partition_point(|at| *at <= start) - 1;
+            let end = starts.partition_point(|at| *at < start + secret.len());
+            found.push(self.places[first].start..self.places[end - 1].end);
+            if found.len() == most {
+                break;
+            }
+            // The next may begin within this one.
+            from = starts.get(first + 1).copied().unwrap_or(text.len());
+        }
+        found
+    }
+}
+
+impl Reading {
     /// Reads a text as it is, as HTML and as JSON, and each of these percent-encoded too.
     pub(super) fn all_of(text: &str) -> Vec<Self> {
         let plain = || {
@@ -45,36 +120,19 @@ impl Spelling {
         if text.contains('\\') {
             all.push(all[0].decoded(escape));
         }
-        if text.contains(['%', '+']) {
-            let encoded: Vec<Self> = all.iter().map(Self::percent_decoded).collect();
-            all.extend(encoded);
-        }
-        for spelling in &mut all {
-            spelling.0.retain(|character| counts(character.is));
+        let mut newest = 0;
+        for _ in 0..MOST_ENCODINGS {
+            let encoded = all[newest..].iter().filter(|reading| reading.is_encoded());
+            let decoded: Vec<Self> = encoded.map(Self::percent_decoded).collect();
+            newest = all.len();
+            all.extend(decoded);
         }
         all
     }
 
-    /// Gives where the text holds this, at most so often; `secret` is [`packed`].
-    pub(super) fn find(&self, secret: &str, most: usize) -> Vec<Range<usize>> {
-        let (mut text, mut starts) = (String::new(), Vec::with_capacity(self.0.len()));
-        for character in &self.0 {
-            starts.push(text.len());
-            text.push(character.is);
-        }
-        let (mut found, mut from) = (Vec::new(), 0);
-        while let Some(at) = text[from..].find(secret) {
-            let start = from + at;
-            let first = starts.partition_point(|at| *at < start);
-            let end = starts.partition_point(|at| *at < start + secret.len());
-            found.push(self.0[first].from..self.0[end - 1].to);
-            if found.len() == most {
-                break;
-            }
-            // The next may begin within this one.
-            from = starts.get(first + 1).copied().unwrap_or(text.len());
-        }
-        found
+    fn is_encoded(&self) -> bool {
+        let mut characters = self.0.iter();
+        characters.any(|character| matches!(character.is, '%' | '+'))
     }
 
     fn decoded(&self, read: fn(&[Character]) -> Option<(char, usize)>) -> Self {
@@ -126,17 +184,19 @@ impl Spelling {
     }
 }
 
-/// Gives what of a text is compared: no blanks, and nothing that a terminal does not show.
+/// Gives what of a text is compared: no blanks, nothing that a terminal does not show, and no difference of case, which
+/// goes where a text becomes the host of an address.
 pub(super) fn packed(text: &str) -> String {
-    text.chars().filter(|c| counts(*c)).collect()
+    let counted = text.chars().filter(|c| counts(*c));
+    counted.flat_map(char::to_lowercase).collect()
 }
 
 fn counts(c: char) -> bool {
     is_visible(c) && !c.is_whitespace()
 }
 
-/// Gives where a text holds base64 of something that holds this.
-pub(super) fn in_base64(text: &str, secret: &str) -> Vec<Range<usize>> {
+/// Reads what may be base64 in a text.
+fn in_base64(text: &str) -> Vec<(Range<usize>, String)> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
     let mut found = Vec::new();
     let mut rest = 0;
@@ -148,17 +208,18 @@ pub(super) fn in_base64(text: &str, secret: &str) -> Vec<Range<usize>> {
                 .chars()
                 .next()
                 .map_or(0, char::len_utf8);
-        if run.len() * 3 / 4 < secret.len() {
+        if run.is_empty() {
             continue;
         }
         let standard = run.replace('-', "+").replace('_', "/");
         let whole = standard.len() - usize::from(standard.len() % 4 == 1);
         let decoded = BASE64.decode(&standard[..whole]).unwrap_or_default();
-        if packed(&String::from_utf8_lossy(&decoded)).contains(secret) {
+        let held = packed(&String::from_utf8_lossy(&decoded));
+        if !held.is_empty() {
             let padding = text[start + run.len()..]
                 .bytes()
                 .take_while(|byte| *byte == b'=');
-            found.push(start..start + run.len() + padding.count());
+            found.push((start..start + run.len() + padding.count(), held));
         }
     }
     found
