@@ -3,6 +3,7 @@
 //! `Expires` is a time of the server's clock. It becomes a life, as `Max-Age` is one, as soon as it is heard: else a
 //! clock that is wrong here would end the cookie before its first use.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,6 +30,8 @@ pub(super) struct Jar {
 /// How a cookie was set last.
 struct Setting {
     hop: u32,
+    /// How many cookies there were when this one came first.
+    order: usize,
     at: DateTime<Utc>,
     source: ExpirySource,
 }
@@ -96,8 +99,14 @@ impl Jar {
             self.values.push(Secret::new(cookie.value()));
         }
         if self.store.insert(cookie.into_owned(), url).is_ok() {
-            let at = now;
-            self.settings.insert(identity, Setting { hop, at, source });
+            let before = self.settings.get(&identity);
+            let setting = Setting {
+                hop,
+                order: before.map_or(self.settings.len(), |before| before.order),
+                at: now,
+                source,
+            };
+            self.settings.insert(identity, setting);
         }
     }
 
@@ -148,10 +157,16 @@ impl Jar {
         (cookies, earliest)
     }
 
-    /// The cookies for a URL, longer paths first (RFC 6265 section 5.4 step 2).
+    /// The cookies for a URL, longer paths first, and of equal ones those that came first (RFC 6265 section 5.4 step 2).
     fn matching(&self, url: &Url) -> Vec<&cookie_store::Cookie<'static>> {
         let mut cookies = self.store.matches(url);
-        cookies.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.as_ref().len()));
+        cookies.sort_by_cached_key(|cookie| {
+            let setting = self.settings.get(&identity(cookie));
+            (
+                Reverse(cookie.path.as_ref().len()),
+                setting.map(|setting| setting.order),
+            )
+        });
         cookies
     }
 }
@@ -205,6 +220,30 @@ mod tests {
             .into_iter()
             .map(|cookie| cookie.name)
             .collect()
+    }
+
+    /// Two domains may have a cookie of one name: which one counts is told by their order.
+    #[test]
+    fn cookies_of_one_name_keep_their_order_when_they_are_brought_along() {
+        let url = "https://kf.example.com/pipeline";
+        let jar = jar(
+            url,
+            &[
+                (1, "a=first; Path=/"),
+                (2, "a=second; Domain=example.com; Path=/"),
+                (3, "a=long; Domain=example.com; Path=/pipeline"),
+                (4, "a=again; Path=/"),
+            ],
+        );
+        let url = Url::parse(url).unwrap();
+        let session = jar.session(&url, 0).0;
+        let values: Vec<&str> = session.iter().map(|cookie| cookie.value.expose()).collect();
+        assert_eq!(values, ["long", "again", "second"]);
+        let mut again = Jar::default();
+        for cookie in &session {
+            again.bring(&url, cookie, Utc::now());
+        }
+        assert_eq!(again.session(&url, 0).0, session);
     }
 
     #[test]
