@@ -3,12 +3,14 @@
 //! Fields: the number of a context, the credential file (`-` for none), the SDK's `credentials.json` (`-` for none),
 //! then an answer for each request (see `servers`).
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use kfp_credential::config::context::Method;
 use kfp_credential::config::file::ConfigFile;
 use kfp_credential::config::{Context, file, of_entry};
 use kfp_credential::environment::Environment;
+use kfp_credential::method::google;
 use serde_json::Value;
 use url::Url;
 
@@ -29,10 +31,10 @@ const CONTEXTS: [&str; 5] = [
 pub(crate) fn run(bytes: &[u8]) {
     let mut fields = Fields::of(bytes);
     let number = fields.below(CONTEXTS.len());
-    MADE.with(|made| among_servers(&made[number], fields));
+    MADE.with_borrow_mut(|made| among_servers(&mut made[number], fields));
 }
 
-fn among_servers(context: &Context, mut fields: Fields<'_>) {
+fn among_servers(context: &mut Context, mut fields: Fields<'_>) {
     let (credentials, of_sdk) = (fields.bytes(), fields.bytes());
     let home = oracle::path("google-home");
     let sdk = home.join(".config/kfp/credentials.json");
@@ -53,6 +55,17 @@ fn among_servers(context: &Context, mut fields: Fields<'_>) {
         std::fs::write(&sdk, of_sdk).expect("a file");
     }
     let environment: Environment = variables.into_iter().collect();
+    // As the configuration does it, where no person is meant.
+    match &mut context.method {
+        Method::Iap(iap)
+            if iap.google.service_account.is_some() || iap.other_client_id.is_none() =>
+        {
+            google::settle(&mut iap.google, &environment);
+        }
+        Method::Gcp(google) => google::settle(google, &environment),
+        _ => {}
+    }
+    let context = &*context;
     let played = play(context, &environment, NO_PASSWORD, fields.rest());
 
     let secrets = [secrets(credentials), secrets(of_sdk)].concat();
@@ -69,7 +82,7 @@ fn among_servers(context: &Context, mut fields: Fields<'_>) {
 }
 
 thread_local! {
-    static MADE: Vec<Context> = CONTEXTS.iter().map(|entry| context(entry)).collect();
+    static MADE: RefCell<Vec<Context>> = RefCell::new(CONTEXTS.iter().map(|entry| context(entry)).collect());
 }
 
 fn context(entry: &str) -> Context {
