@@ -148,6 +148,12 @@ pub(crate) fn run(
         Ok(cli) => cli,
         Err(error) => return help_or_usage(&error, &mut process),
     };
+    if let Some(name) = process.environment.not_text() {
+        let what = format!("the value of the variable {name} is no text (UTF-8)");
+        return Err(
+            Error::new(Slug::ConfigInvalid, what).hint(format!("correct {name}, or unset it"))
+        );
+    }
     let common = cli.common.with_environment(&process.environment);
     let trace = trace(&common, &process.environment, &process.stderr)?;
     let mut setting = Setting {

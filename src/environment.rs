@@ -85,6 +85,18 @@ impl Environment {
         self.get(&option_variable(name))
     }
 
+    /// Names a variable of ours, or the kfp SDK's endpoint, that is no UTF-8: it would count as not set, and another
+    /// context be taken.
+    pub fn not_text(&self) -> Option<String> {
+        let is_text = |name: &str| [CONFIG, LOG].contains(&name) || self.get(name).is_some();
+        let mut names = self.0.keys().filter_map(|name| name.to_str());
+        let name = names.find(|name| {
+            let is_ours = name.starts_with(OPTION_PREFIX) || *name == KF_PIPELINES_ENDPOINT;
+            is_ours && self.path(name).is_some() && !is_text(name)
+        });
+        name.map(str::to_owned)
+    }
+
     /// Gives the user's home folder.
     pub fn home(&self) -> Option<PathBuf> {
         self.path("HOME")

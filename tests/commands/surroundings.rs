@@ -96,3 +96,28 @@ fn raw(home: &Sandbox, args: &[&str]) -> Command {
         .stdin(Stdio::null());
     command
 }
+
+#[test]
+fn a_variable_that_is_no_text_is_not_left_aside() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let home = Sandbox::new();
+    home.file("token", "some-opaque-token");
+    let odd = OsStr::from_bytes(b"\xff");
+    let get = ["get", "-o", "token", "--token-file", "token"];
+    for name in [
+        "KFP_CREDENTIAL_CONTEXT",
+        "KFP_CREDENTIAL_ENDPOINT",
+        "KFP_CREDENTIAL_TIMEOUT",
+        "KF_PIPELINES_ENDPOINT",
+    ] {
+        let output = raw(&home, &get).env(name, odd).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{name}: {stderr}");
+        assert!(output.stdout.is_empty(), "{name}");
+        assert!(stderr.contains(name), "{name}: {stderr}");
+    }
+    let output = raw(&home, &get).env("EDITOR", odd).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
