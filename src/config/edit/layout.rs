@@ -125,12 +125,15 @@ pub(super) type Events<'t> = Vec<(Event<'t>, Span)>;
 
 /// Parses a text, and refuses what no edit can deal with.
 pub(super) fn events(text: &str) -> Result<Events<'_>, NotEditable> {
+    // The last line has no line feed that a carriage return could belong to.
+    let last = text.matches('\n').count();
     for (at, line) in text.split('\n').enumerate() {
         let content = line.trim_start_matches([' ', '\t', '-']);
         if !content.trim_ascii().is_empty() && line[..line.len() - content.len()].contains('\t') {
             return Err(refusal("a line is indented with a tab", Some(at + 1)));
         }
-        if line.strip_suffix('\r').unwrap_or(line).contains('\r') {
+        let ended = line.strip_suffix('\r').filter(|_| at < last);
+        if ended.unwrap_or(line).contains('\r') {
             return Err(refusal(
                 "a line ends with a bare carriage return",
                 Some(at + 1),

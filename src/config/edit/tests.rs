@@ -700,6 +700,11 @@ const REFUSED: &[(&str, Option<usize>, &str)] = &[
         "a line ends with a bare carriage return",
     ),
     (
+        "kind: Config\r\ncontexts:\r\n- name: a\r",
+        Some(3),
+        "a line ends with a bare carriage return",
+    ),
+    (
         "kind: Config\n---\nkind: Config",
         Some(2),
         "the file holds more than one document",
