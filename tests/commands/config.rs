@@ -671,3 +671,39 @@ fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
 }
+
+/// What another origin's context holds (headers, the password's source, what weakens the way) is not handed to a new one.
+#[test]
+fn a_login_is_not_saved_over_a_context_of_another_origin() {
+    let door = FrontDoor::start(Options::default());
+    let home = Sandbox::new();
+    home.secret(PASSWORD);
+    let before = "apiVersion: kfp-credential/v1\nkind: Config\ncontexts:\n  - name: team-a\n    \
+                  endpoint: https://kubeflow.example.com/pipeline\n    insecure-skip-tls-verify: true\n    \
+                  headers: {X-Secret: sshhhh}\n    dex: {username: u, password: {env: PW}}\n";
+    let file = home.config(before);
+    let endpoint = door.endpoint();
+    let login = |name: &str| {
+        let login = [
+            "login",
+            "--endpoint",
+            &endpoint,
+            "--username",
+            USER,
+            "--store",
+            "none",
+        ];
+        let login = [&login[..], &["--save-context", name]].concat();
+        home.command(&login)
+            .env("KFP_CREDENTIAL_PASSWORD", PASSWORD)
+            .run()
+    };
+    login("team-a")
+        .assert_error(3, "endpoint-changed")
+        .assert_says("https://kubeflow.example.com")
+        .assert_says("kfp-credential config delete-context team-a");
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    // Nobody was asked for anything before that was known.
+    assert!(door.server.requests().is_empty());
+    login("lab").assert_success();
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,6 +26,41 @@ fn a_certificate_of_an_unknown_authority_is_untrusted() {
         .assert_error(6, "tls-untrusted")
         .assert_says("--certificate-authority");
     assert!(server.requests().is_empty());
+}
+
+/// A context's `insecure-skip-tls-verify` does not count for who says whom to trust, and a change of the file takes it
+/// away.
+#[test]
+fn who_names_an_authority_is_verified() {
+    let (ca, other) = (TestCa::generate(), TestCa::generate());
+    let server = Server::start_tls(&ca, &["127.0.0.1"], kfp_api::standalone);
+    let home = home();
+    home.config(&format!(
+        "apiVersion: kfp-credential/v1\nkind: Config\ncurrent-context: lab\ncontexts:\n  - name: lab\n    endpoint: {}\n    \
+         insecure-skip-tls-verify: true\n    none: {{}}\n",
+        server.origin()
+    ));
+    let get = |options: &[&str]| home.run(&[&["get", "--store", "none"], options].concat());
+    get(&[]).assert_success();
+    let stranger = ca_file(&home, &other);
+    get(&["--certificate-authority", &stranger]).assert_error(6, "tls-untrusted");
+    let both = [
+        "--certificate-authority",
+        &stranger,
+        "--insecure-skip-tls-verify",
+    ];
+    get(&both).assert_success();
+    let set = [
+        "config",
+        "set-context",
+        "lab",
+        "--certificate-authority",
+        &stranger,
+    ];
+    home.run(&set).assert_success();
+    let file = fs::read_to_string(home.config_file()).unwrap();
+    assert!(!file.contains("insecure-skip-tls-verify"), "{file}");
+    get(&[]).assert_error(6, "tls-untrusted");
 }
 
 #[test]
