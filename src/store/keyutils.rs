@@ -133,13 +133,9 @@ impl Backend for KernelKeys {
         let seal = self.seal()?;
         let description = self.description(&seal, name);
         let sealed = seal.close(&description, secret).map_err(Trouble::Failed)?;
-        // Replaces what a key of this description holds, or leaves it as it was.
-        let mut written = self.ring.add_key(&description, &sealed);
-        if written == Err(KeyError::QuotaExceeded) {
-            // Others make room: containers that are gone, and a key that was lost, have left theirs.
-            self.remove_where(|name| !name.starts_with(seal.id()))?;
-            written = self.ring.add_key(&description, &sealed);
-        }
+        // Replaces what a key of this description holds, or leaves it as it was. Where there is no room, nobody else's
+        // entry makes any: whether the container of another seal is gone cannot be told.
+        let written = self.ring.add_key(&description, &sealed);
         written.map(drop).map_err(failed)
     }
 
@@ -153,7 +149,12 @@ impl Backend for KernelKeys {
     }
 
     fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
-        self.remove_where(|_| true)
+        // Of other seals are other containers' entries, and of none an older version's.
+        let seal = self.seal.clone().unwrap_or_default();
+        let ours = seal.map(|seal| format!("{}:", seal.id()));
+        self.remove_where(|name| {
+            !is_sealed(name) || ours.as_ref().is_some_and(|ours| name.starts_with(ours))
+        })
     }
 
     /// The kernel may refuse, or the seal: it is made now.
@@ -258,8 +259,30 @@ mod tests {
             assert_eq!(at(0).read("k"), Ok(None));
             at(0).write("k", &secret("third")).unwrap();
             assert_eq!(at(0).read("k"), Ok(Some(secret("third"))));
-            assert!(at(1).delete_all(&[]).unwrap() >= 2);
+            assert_eq!(at(0).delete_all(&[]), Ok(1));
             assert_eq!(at(0).read("k"), Ok(None));
+        }
+    }
+
+    #[test]
+    fn emptying_one_container_takes_nothing_from_another() {
+        for (number, ring) in rings().enumerate() {
+            let homes = [(); 3].map(|()| tempfile::tempdir().unwrap());
+            let prefix = prefix_of("emptied", number);
+            let at = |home: usize| {
+                let file = homes[home].path().join("state/keyutils.key");
+                KernelKeys::new(ring, prefix.clone(), file)
+            };
+            for home in [0, 1] {
+                at(home).write("k", &Secret::new("kept")).unwrap();
+            }
+            let older = format!("{prefix}https://h method=dex");
+            ring.add_key(&older, "{\"version\":1}").unwrap();
+            assert_eq!(at(1).delete_all(&[]), Ok(2), "its own and the older one");
+            assert_eq!(at(1).read("k"), Ok(None));
+            assert_eq!(at(2).delete_all(&[]), Ok(0), "it has no seal");
+            assert_eq!(at(0).read("k"), Ok(Some(Secret::new("kept"))));
+            assert_eq!(at(0).delete_all(&[]), Ok(1));
         }
     }
 

@@ -138,6 +138,13 @@ fn two_containers_with_one_home_path() {
     user.home.run_with(&first);
     assert_eq!(user.get("keyutils", &[]).assert_success().stdout, stored);
     assert_eq!(user.door.logins(), 2);
+    // Nor by forgetting everything.
+    user.home.run_with(&second);
+    user.home.run(&["logout", "--all"]).assert_success();
+    assert_eq!(user.status("keyutils")["state"], "not logged in");
+    user.home.run_with(&first);
+    assert_eq!(user.get("keyutils", &[]).assert_success().stdout, stored);
+    assert_eq!(user.door.logins(), 2);
     user.forget("keyutils");
 }
 

@@ -12,6 +12,7 @@ const PLACE: &str = "kernel's keyring";
 /// Users of whom nothing else is in the kernel's keyrings.
 const CRON: u32 = 65_531;
 const HOARDER: u32 = 65_532;
+const NEIGHBOUR: u32 = 65_530;
 
 /// As under cron: a user who has not logged in, hence without a session keyring.
 #[test]
@@ -89,6 +90,43 @@ fn with_the_quota_used_up() {
     assert!(cleared.expect("keyctl").success());
     user.get("keyutils", &[]).assert_success();
     assert_eq!(user.status("keyutils")["state"], "logged in");
+    user.forget("keyutils");
+}
+
+/// Another container's entry makes no room for ours: its key may be in use.
+#[test]
+fn a_full_quota_takes_nothing_from_another_container() {
+    let keyctl = needs!(install::program("keyctl", "keyutils"));
+    let wrapped = needs!(Wrapped::as_user(NEIGHBOUR));
+    let user = user_of(&wrapped);
+    give_away(&user.home, NEIGHBOUR);
+    let stored = user.get("keyutils", &[]).assert_success().stdout;
+    let key = user.home.state_folder().join("keyutils.key");
+    let others = key.with_extension("other");
+    std::fs::rename(&key, &others).expect("another container's key");
+    let id = NEIGHBOUR.to_string();
+    let as_neighbour = |words: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]);
+        command.arg("--").arg(&keyctl).args(words);
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.expect("keyctl").success()
+    };
+    let mut size = 16_384;
+    let mut number = 0;
+    while size > 0 {
+        let name = format!("filler{number}");
+        if as_neighbour(&["add", "user", &name, &"x".repeat(size), "@u"]) {
+            number += 1;
+        } else {
+            size /= 2;
+        }
+    }
+    let refused = user.get("keyutils", &["-v"]).assert_success();
+    refused.assert_says("the kernel keeps no more keys for this user");
+    assert!(as_neighbour(&["clear", "@u"]));
+    std::fs::rename(&others, &key).expect("the key of before");
+    assert_eq!(user.get("keyutils", &[]).assert_success().stdout, stored);
     user.forget("keyutils");
 }
 
