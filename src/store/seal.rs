@@ -3,7 +3,9 @@
 //! The kernel knows users by number, so containers of one user read each other's keys. Entries are therefore sealed
 //! (ChaCha20-Poly1305, RFC 8439) with a key that rests in the state folder, which other containers have not, in a file
 //! for this user's eyes only. Where there can be no such file, there is no store. A copy of the file, as of a home that
-//! is part of a container's image, opens nothing: the file's place on its disk is part of what an entry is bound to.
+//! is part of a container's image, opens nothing: the file's place on its disk is part of what an entry is bound to. An
+//! overlay, as a container's own file system is, tells no place: the kernel gives the number of one that is gone to the
+//! next one, and both show one file of the image below. So a key that lies on one seals nothing.
 
 use std::fs::Metadata;
 use std::io;
@@ -17,11 +19,14 @@ use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::private_file::{create_closed, read_closed};
+use crate::store::private_file::{create_closed, private_folder, read_closed};
 
 /// By how many bytes an entry grows.
 pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
 const KEY_LENGTH: usize = 32;
+/// File systems that show a file of an image under a number that the kernel gives anew (statfs(2)): overlayfs, and FUSE,
+/// as fuse-overlayfs does in rootless containers.
+const OVERLAYS: [i128; 2] = [0x794c_7630, 0x6573_5546];
 
 /// Seals and opens entries.
 pub(super) struct Seal {
@@ -44,6 +49,7 @@ impl Seal {
         let Some((bytes, metadata)) = read_closed(file).map_err(cannot)? else {
             return Ok(None);
         };
+        refuse_overlay(file)?;
         match UnboundKey::new(&CHACHA20_POLY1305, &bytes) {
             Ok(key) => Ok(Some(Self {
                 id: id(&bytes, &metadata),
@@ -62,12 +68,17 @@ impl Seal {
         SystemRandom::new()
             .fill(bytes.as_mut_slice())
             .map_err(|_| "the system gives no random numbers".to_owned())?;
-        create_closed(file, bytes.as_slice()).map_err(|error| {
+        let cannot = |error: io::Error| {
             format!(
                 "the key that seals entries cannot be kept in {}: {error}",
                 file.display()
             )
-        })?;
+        };
+        if let Some(folder) = file.parent() {
+            private_folder(folder).map_err(cannot)?;
+            refuse_overlay(folder)?;
+        }
+        create_closed(file, bytes.as_slice()).map_err(cannot)?;
         Self::find(file)?.ok_or_else(|| format!("{} went away", file.display()))
     }
 
@@ -101,6 +112,23 @@ impl Seal {
         let opened = self.key.open_in_place(nonce, aad, &mut text).ok()?;
         std::str::from_utf8(opened).ok().map(Secret::new)
     }
+}
+
+fn refuse_overlay(path: &std::path::Path) -> Result<(), String> {
+    let system =
+        rustix::fs::statfs(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if !is_overlay(system.f_type.into()) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} lies on overlayfs or FUSE, as a container's own file system does, and a key there may be another container's \
+         as well; a home on a volume or bind mount works",
+        path.display()
+    ))
+}
+
+fn is_overlay(system: i128) -> bool {
+    OVERLAYS.contains(&system)
 }
 
 fn id(bytes: &[u8], file: &Metadata) -> String {
@@ -187,6 +215,16 @@ mod tests {
         let moved = file.with_extension("moved");
         fs::rename(&file, &moved).unwrap();
         assert_eq!(Seal::find(&moved).unwrap().unwrap().id(), seal.id());
+    }
+
+    #[test]
+    fn a_key_on_an_overlay_is_not_told_from_another_containers() {
+        let [ext4, tmpfs, xfs, btrfs] = [0xef53, 0x0102_1994, 0x5846_5342, 0x9123_683e];
+        assert!(is_overlay(0x794c_7630));
+        assert!(is_overlay(0x6573_5546));
+        for system in [ext4, tmpfs, xfs, btrfs] {
+            assert!(!is_overlay(system), "{system:x}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::namespace::{Namespace, Wrapped, give_away};
 use crate::peers::keyring::{Keyring, State};
-use crate::peers::needs;
+use crate::peers::{Found, Missing, needs};
 use crate::support::sandbox::Sandbox;
 use crate::table::Environment;
 use crate::user::{User, note};
@@ -146,6 +146,43 @@ fn two_containers_with_one_home_path() {
     assert_eq!(user.get("keyutils", &[]).assert_success().stdout, stored);
     assert_eq!(user.door.logins(), 2);
     user.forget("keyutils");
+}
+
+/// A home in a container's own layers: a key of the image below is every container's of that image.
+#[test]
+fn home_in_a_containers_image() {
+    let mut environment = Environment::new("home on overlayfs");
+    let mut home = Sandbox::new();
+    let layers = tempfile::tempdir().expect("the layers");
+    let namespace = needs!(Namespace::start(
+        r#"mount -t tmpfs tmpfs "$2"; mkdir "$2/lower" "$2/upper" "$2/work"
+        if ! mount -t overlay -o "lowerdir=$2/lower,upperdir=$2/upper,workdir=$2/work" overlay "$1"; then
+            touch "$1/none"
+        fi"#,
+        &[&home.home(), layers.path()]
+    ));
+    if home.home().join("none").exists() {
+        let missing: Found<()> = Err(Missing::new("overlayfs in user namespaces (Linux 5.11)"));
+        return needs!(missing);
+    }
+    home.run_with(namespace.binary());
+    let user = User::with(home, |_| None);
+    let words = "a key there may be another container's as well";
+    user.look(&mut environment, "keyutils")
+        .assert_not_kept()
+        .says(words)
+        .status_says(words);
+    // Nor with one that the image brings.
+    let key = user.home.state_folder().join("keyutils.key");
+    namespace.run(
+        r#"mkdir -p "${0%/*}"; head -c 32 /dev/zero >"$0"; chmod 700 "${0%/*}"; chmod 600 "$0""#,
+        &key,
+    );
+    user.look(&mut environment, "keyutils")
+        .assert_not_kept()
+        .says(words)
+        .status_says(words);
+    user.look(&mut environment, "file").assert_kept("file");
 }
 
 /// A rootless one: root of a user namespace, without a session of any kind.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 30] = [
+const ENVIRONMENTS: [&str; 31] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -32,6 +32,7 @@ const ENVIRONMENTS: [&str; 30] = [
     "disk is full",
     "HOME is not set",
     "root in a container",
+    "home on overlayfs",
     "two containers, one home path",
     "container that forbids keys",
     "two users on one host",
