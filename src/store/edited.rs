@@ -13,7 +13,7 @@ use crate::trace::Trace;
 #[derive(Debug)]
 pub struct EditedFile {
     path: PathBuf,
-    alone: Option<Lock>,
+    _alone: Vec<Lock>,
 }
 
 impl EditedFile {
@@ -26,7 +26,7 @@ impl EditedFile {
     ) -> Result<Self> {
         Ok(Self {
             path: path.to_path_buf(),
-            alone: Lock::of_file(environment, path, patience, trace)?,
+            _alone: Lock::of_file(environment, path, patience, trace)?,
         })
     }
 
@@ -37,9 +37,7 @@ impl EditedFile {
 
     /// Writes the file: whole, for its owner only, and on the disk when this returns.
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
-        if self.alone.is_some() {
-            remove_half_written(&self.path);
-        }
+        remove_half_written(&self.path);
         write_private_durably(&self.path, bytes).map_err(|error| {
             let what = format!("cannot write {}; it is as it was", self.path.display());
             Error::new(Slug::ConfigWriteFailed, what).because(error)

@@ -3,6 +3,9 @@
 //! The lock is the operating system's on an open file (`flock` on Unix), so it ends with its owner however that ends.
 //! The file itself stays: a process that removed it could leave two others each holding a lock on another file of the
 //! same name. Rust opens files close-on-exec, so no program that we start holds it on.
+//!
+//! A login goes on without a lock where none can be had: it costs a second login at most. An edit does not: it would
+//! undo the one beside it.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -20,6 +23,8 @@ use crate::trace::Trace;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a folder is waited for that others can hold for ever, where another lock is held.
+const LONGEST_BESIDE_OTHERS: Duration = Duration::from_secs(2);
 
 /// More than the name of an owner takes in the file.
 const LONGEST_NAME: u64 = 32;
@@ -45,47 +50,73 @@ impl Lock {
         deadline: Duration,
         trace: &Trace,
     ) -> Result<Option<Self>> {
-        Self::acquire_for(Doing::LoggingIn, environment, key, deadline, trace)
+        let file = open_lock_file(environment, key);
+        let lock = Self::wait_for(Doing::LoggingIn, file, key, deadline, trace)?;
+        let lock =
+            lock.map_err(|why| trace.say(format_args!("going on without a lock: {why}")));
+        Ok(lock.ok())
     }
 
-    /// Waits until nobody else edits a file, whatever the spelling of its path, at most until the deadline; `None` as
-    /// above.
+    /// Waits until nobody else edits a file, whatever the spelling of its path, at most until the deadline; gives all
+    /// the locks there are, one at least.
     ///
-    /// The lock lies with the others and not beside the file, where somebody else might hold it for ever.
+    /// One lies with the others, in the state folder; another run may have another state folder, or none. So the file's
+    /// own folder is locked too. Whoever can open that can hold its lock for ever: where others can, and the first lock
+    /// is held, it is waited for no longer than many edits take.
     pub fn of_file(
         environment: &Environment,
         path: &Path,
         deadline: Duration,
         trace: &Trace,
-    ) -> Result<Option<Self>> {
-        let key = Key::of_file(&spelled_alike(path));
-        Self::acquire_for(Doing::Editing, environment, &key, deadline, trace)
+    ) -> Result<Vec<Self>> {
+        let start = Instant::now();
+        let path = spelled_alike(path);
+        let key = Key::of_file(&path);
+        let named = open_lock_file(environment, &key);
+        let named = Self::wait_for(Doing::Editing, named, &key, deadline, trace)?;
+        let folder = open_folder(&path);
+        let may_be_left = named.is_ok() && folder.as_ref().is_ok_and(others_can_open);
+        let mut left = deadline.saturating_sub(start.elapsed());
+        if may_be_left {
+            left = left.min(LONGEST_BESIDE_OTHERS);
+        }
+        let folder = match Self::wait_for(Doing::Editing, folder, &key, left, trace) {
+            Err(error) if may_be_left => Err(error.one_line()),
+            waited => waited?,
+        };
+        if let Err(why) = named.as_ref().and(folder.as_ref()) {
+            trace.say(format_args!("going on with one lock: {why}"));
+        }
+        match (named, folder) {
+            (Err(no_named), Err(no_folder)) => {
+                let what = format!("cannot keep others from editing {} meanwhile", path.display());
+                Err(Error::new(Slug::ConfigWriteFailed, what)
+                    .because(format!("{no_named}; {no_folder}"))
+                    .hint("make the state folder ($XDG_STATE_HOME, else ~/.local/state) or the file's own folder yours"))
+            }
+            (named, folder) => Ok([named, folder].into_iter().flatten().collect()),
+        }
     }
 
-    fn acquire_for(
+    /// Waits for the lock of what was opened; gives why there is none, where there is none to be had.
+    fn wait_for(
         doing: Doing,
-        environment: &Environment,
+        opened: Result<File, String>,
         key: &Key,
         deadline: Duration,
         trace: &Trace,
-    ) -> Result<Option<Self>> {
-        let file = match open_lock_file(environment, key) {
+    ) -> Result<Result<Self, String>> {
+        let file = match opened {
             Ok(file) => file,
-            Err(why) => {
-                trace.say(format_args!("going on without a lock: {why}"));
-                return Ok(None);
-            }
+            Err(why) => return Ok(Err(why)),
         };
         let start = Instant::now();
         let mut pause = SHORTEST_PAUSE;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self::held(file))),
+                Ok(()) => return Ok(Ok(Self::held(file))),
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    trace.say(format_args!("going on without a lock: {error}"));
-                    return Ok(None);
-                }
+                Err(TryLockError::Error(error)) => return Ok(Err(error.to_string())),
             }
             let left = deadline.saturating_sub(start.elapsed());
             if left.is_zero() {
@@ -133,6 +164,26 @@ fn open_lock_file(environment: &Environment, key: &Key) -> Result<File, String> 
     };
     let path = locks.join(key.file_name());
     open(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))
+}
+
+/// Opens the folder that a file is edited in, which is made where it is missing.
+fn open_folder(path: &Path) -> Result<File, String> {
+    let folder = path.parent().unwrap_or(path);
+    private_folder(folder)
+        .and_then(|()| File::open(folder))
+        .map_err(|error| format!("cannot lock {}: {error}", folder.display()))
+}
+
+#[cfg(unix)]
+fn others_can_open(folder: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = folder.metadata();
+    metadata.is_ok_and(|metadata| metadata.mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_can_open(_folder: &File) -> bool {
+    true
 }
 
 impl Doing {
@@ -277,13 +328,55 @@ mod tests {
             assert_eq!(error.slug(), Slug::ConfigWriteFailed, "{spelling}");
             assert!(error.message().contains("editing"), "{error}");
         }
-        assert!(of_file(&real.join("x/g.json")).unwrap().is_some());
-        // The file and its folder are made meanwhile.
-        std::fs::create_dir(real.join("x")).unwrap();
+        assert_eq!(of_file(&real.join("y/g.json")).unwrap().len(), 2);
+        // The file is made meanwhile.
         std::fs::write(real.join("x/f.json"), "").unwrap();
         assert!(of_file(&home.path().join("link/x/f.json")).is_err());
         drop(held);
-        assert!(of_file(&real.join("x/f.json")).unwrap().is_some());
+        assert_eq!(of_file(&real.join("x/f.json")).unwrap().len(), 2);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn no_file_is_edited_without_a_lock() {
+        let (home, environment) = home();
+        std::fs::write(home.path().join(".local"), "").unwrap();
+        let of_file =
+            |path: &Path| Lock::of_file(&environment, path, Duration::ZERO, &Trace::default());
+        let file = home.path().join("x/f.json");
+        let held = of_file(&file).unwrap();
+        assert_eq!(held.len(), 1, "the folder's own");
+        let error = of_file(&file).unwrap_err();
+        assert!(error.message().contains("another process"), "{error}");
+        drop(held);
+        // No state folder, and a folder that is none of ours.
+        std::fs::remove_dir(home.path().join("x")).unwrap();
+        std::fs::write(home.path().join("x"), "").unwrap();
+        let error = of_file(&file).unwrap_err();
+        assert_eq!(error.slug(), Slug::ConfigWriteFailed);
+        assert!(error.message().contains("cannot keep others"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn another_state_folder_is_no_way_round() {
+        let (home, environment) = home();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let file = home.path().join("x/f.json");
+        let other: Environment = [("HOME", elsewhere.path())].into_iter().collect();
+        let of_file = |environment: &Environment| {
+            Lock::of_file(environment, &file, Duration::ZERO, &Trace::default())
+        };
+        let held = of_file(&environment).unwrap();
+        assert_eq!(of_file(&other).unwrap_err().slug(), Slug::ConfigWriteFailed);
+        drop(held);
+        // Whoever can open the folder might hold its lock for ever.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        let folder = home.path().join("x");
+        std::fs::set_permissions(&folder, open).unwrap();
+        let stranger = File::open(&folder).unwrap();
+        stranger.lock().unwrap();
+        assert_eq!(of_file(&other).unwrap().len(), 1);
     }
 
     #[test]

@@ -65,6 +65,31 @@ fn twenty_first_contexts_are_twenty_and_one_is_current() {
     assert_eq!(text.matches("current-context: c").count(), 1, "{text}");
 }
 
+/// As where `~/.local` belongs to somebody else, or each run has a state folder of its own.
+#[test]
+fn twenty_contexts_are_twenty_without_a_common_state_folder() {
+    let home = Sandbox::new();
+    home.file("blocked", "");
+    let blocked = home.home().join("blocked").to_string_lossy().into_owned();
+    let run = |number: usize, state: &str| {
+        let args = set_context(number);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        home.command(&args).env("XDG_STATE_HOME", state).spawn()
+    };
+    let own = |number| home.home().join(format!("state-{number}"));
+    let runs: Vec<_> = (0..MANY)
+        .map(|number| match number % 2 {
+            0 => run(number, &blocked),
+            _ => run(number, &own(number).to_string_lossy()),
+        })
+        .collect();
+    for run in runs {
+        run.wait().assert_success();
+    }
+    let text = fs::read_to_string(home.config_file()).unwrap();
+    assert_eq!(held(&text), MANY, "{text}");
+}
+
 #[test]
 fn two_spellings_of_one_file_are_one_file() {
     let home = Sandbox::new();
