@@ -1,8 +1,14 @@
 //! The browser's way back: a listener on 127.0.0.1 that takes one redirect (RFC 8252 section 7.3).
+//!
+//! Every user of the machine can connect there. On Linux the connections of others are closed unread; and connections
+//! are served at once, so that none that is slow or silent keeps the browser waiting.
 
-use std::collections::HashMap;
+#[cfg(target_os = "linux")]
+mod peers;
+
+use std::collections::{HashMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use url::Url;
@@ -13,6 +19,8 @@ use crate::error::{Error, Result, Slug};
 const LONGEST_HEAD: usize = 16 * 1024;
 /// How long one connection may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// More connections than a browser makes at once.
+const MOST_AT_ONCE: usize = 64;
 /// How often the listener looks up from waiting.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -66,46 +74,152 @@ impl Loopback {
         deadline: Instant,
         is_over: &dyn Fn() -> bool,
     ) -> Result<Option<Response>> {
-        let mut saw_other_state = false;
+        let mut seen = Seen::default();
+        let mut callers = VecDeque::new();
         while !is_over() {
             if Instant::now() >= deadline {
-                return Err(nobody_came(saw_other_state));
+                return Err(nobody_came(seen));
             }
-            match self.listener.accept() {
-                Ok((connection, _)) => match answer(connection, state) {
+            let came = self.let_in(&mut callers, &mut seen);
+            let mut waiting = VecDeque::new();
+            for mut caller in callers {
+                match caller.listen(state) {
                     Heard::Response(response) => return Ok(Some(response)),
-                    Heard::OtherState => saw_other_state = true,
+                    Heard::OtherState => seen.other_state = true,
+                    Heard::NotYet => waiting.push_back(caller),
                     Heard::Nothing => {}
-                },
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
-                Err(_) => std::thread::sleep(PAUSE),
+                }
+            }
+            callers = waiting;
+            if !came {
+                std::thread::sleep(PAUSE);
             }
         }
         Ok(None)
     }
+
+    /// Takes the connections that wait, keeps those of this user, and tells whether there were any.
+    fn let_in(&self, callers: &mut VecDeque<Caller>, seen: &mut Seen) -> bool {
+        let mut came: Vec<(TcpStream, SocketAddr)> = Vec::new();
+        while came.len() < MOST_AT_ONCE {
+            match self.listener.accept() {
+                Ok(connection) => came.push(connection),
+                Err(_) => break,
+            }
+        }
+        let any = !came.is_empty();
+        for connection in self.without_strangers(came, seen) {
+            if connection.set_nonblocking(true).is_ok() {
+                callers.push_back(Caller::new(connection));
+            }
+        }
+        while callers.len() > MOST_AT_ONCE {
+            callers.pop_front();
+        }
+        any
+    }
+
+    #[cfg(target_os = "linux")]
+    fn without_strangers(
+        &self,
+        came: Vec<(TcpStream, SocketAddr)>,
+        seen: &mut Seen,
+    ) -> Vec<TcpStream> {
+        let (connections, addresses): (Vec<_>, Vec<_>) = came.into_iter().unzip();
+        let owners = peers::owners(&addresses, self.port);
+        let owned = connections.into_iter().zip(owners);
+        owned
+            .filter_map(|(connection, owner)| match owner {
+                peers::Owner::Welcome => Some(connection),
+                peers::Owner::Stranger(uid) => {
+                    seen.stranger = Some(uid);
+                    None
+                }
+                peers::Owner::Nobody => None,
+            })
+            .collect()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "only Linux has a table to look into")]
+    fn without_strangers(
+        &self,
+        came: Vec<(TcpStream, SocketAddr)>,
+        _seen: &mut Seen,
+    ) -> Vec<TcpStream> {
+        came.into_iter().map(|(connection, _)| connection).collect()
+    }
+}
+
+/// What came that was not the answer.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    other_state: bool,
+    /// Another user's connection.
+    stranger: Option<u32>,
 }
 
 enum Heard {
     Response(Response),
     OtherState,
+    NotYet,
     Nothing,
 }
 
-fn answer(mut connection: TcpStream, state: &str) -> Heard {
-    let Some(target) = request_target(&mut connection) else {
-        return Heard::Nothing;
-    };
-    let url = Url::parse("http://127.0.0.1").and_then(|base| base.join(&target));
+/// A connection, and what it has said so far.
+struct Caller {
+    connection: TcpStream,
+    until: Instant,
+    head: Vec<u8>,
+}
+
+impl Caller {
+    fn new(connection: TcpStream) -> Self {
+        Self {
+            connection,
+            until: Instant::now() + PATIENCE,
+            head: Vec::new(),
+        }
+    }
+
+    /// Reads what has come, and answers a whole request.
+    fn listen(&mut self, state: &str) -> Heard {
+        let mut chunk = [0; 1024];
+        while !self.is_whole() {
+            if self.head.len() > LONGEST_HEAD || Instant::now() >= self.until {
+                return Heard::Nothing;
+            }
+            match self.connection.read(&mut chunk) {
+                Ok(0) => return Heard::Nothing,
+                Ok(count) => self.head.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Heard::NotYet,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Heard::Nothing,
+            }
+        }
+        match request_target(&self.head) {
+            Some(target) => answer(&mut self.connection, &target, state),
+            None => Heard::Nothing,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.head.windows(4).any(|window| window == b"\r\n\r\n")
+    }
+}
+
+fn answer(connection: &mut TcpStream, target: &str, state: &str) -> Heard {
+    let url = Url::parse("http://127.0.0.1").and_then(|base| base.join(target));
     let heard = match url.ok().map(|url| response(&url)) {
         Some(Some((said, response))) if said == state => Heard::Response(response),
         Some(Some(_)) => Heard::OtherState,
         _ => Heard::Nothing,
     };
     match &heard {
-        Heard::Response(Response::Code(_)) => say(&mut connection, "200 OK", DONE),
-        Heard::Response(Response::Refused(_)) => say(&mut connection, "200 OK", REFUSED),
-        Heard::OtherState | Heard::Nothing => say(
-            &mut connection,
+        Heard::Response(Response::Code(_)) => say(connection, "200 OK", DONE),
+        Heard::Response(Response::Refused(_)) => say(connection, "200 OK", REFUSED),
+        Heard::OtherState | Heard::NotYet | Heard::Nothing => say(
+            connection,
             "404 Not Found",
             "This is not the page that the login expects.",
         ),
@@ -128,24 +242,9 @@ pub fn response(url: &Url) -> Option<(String, Response)> {
     Some((state, Response::Refused(words)))
 }
 
-/// Reads `GET TARGET HTTP/1.1`; whatever is not that, too long or too slow is nothing.
-fn request_target(connection: &mut TcpStream) -> Option<String> {
-    connection.set_nonblocking(false).ok()?;
-    connection.set_read_timeout(Some(PATIENCE)).ok()?;
-    connection.set_write_timeout(Some(PATIENCE)).ok()?;
-    let started = Instant::now();
-    let mut head = Vec::new();
-    let mut chunk = [0; 1024];
-    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
-        if head.len() > LONGEST_HEAD || started.elapsed() > PATIENCE {
-            return None;
-        }
-        match connection.read(&mut chunk).ok()? {
-            0 => return None,
-            count => head.extend_from_slice(&chunk[..count]),
-        }
-    }
-    let head = String::from_utf8(head).ok()?;
+/// Reads `GET TARGET HTTP/1.1`; whatever is not that is nothing.
+fn request_target(head: &[u8]) -> Option<String> {
+    let head = std::str::from_utf8(head).ok()?;
     let mut words = head.lines().next()?.split(' ');
     (words.next() == Some("GET")).then(|| words.next().map(str::to_owned))?
 }
@@ -167,15 +266,20 @@ fn say(connection: &mut TcpStream, status: &str, words: &str) {
         .ok();
 }
 
-fn nobody_came(saw_other_state: bool) -> Error {
-    if saw_other_state {
+fn nobody_came(seen: Seen) -> Error {
+    if seen.other_state {
         return Error::new(
             Slug::StateMismatch,
             "the browser came back with another login's answer only",
         );
     }
-    Error::new(Slug::Timeout, "the browser did not come back in time")
-        .hint("log in again; where the browser runs on another machine, paste the address that it ends at: --no-browser")
+    let error = Error::new(Slug::Timeout, "the browser did not come back in time");
+    match seen.stranger {
+        Some(uid) => error.hint(format!(
+            "another user's program (uid {uid}) came, and was not heard: where that was your browser, log in again, and paste the address that it ends at: --no-browser"
+        )),
+        None => error.hint("log in again; where the browser runs on another machine, paste the address that it ends at: --no-browser"),
+    }
 }
 
 #[cfg(test)]
@@ -257,5 +361,89 @@ mod tests {
         );
         let again = Loopback::listen(Some(loopback.port));
         assert_eq!(again.err().unwrap().slug(), Slug::LoopbackUnavailable);
+    }
+
+    /// Asks for the right page, and gives the first line of the answer and how long it took.
+    fn browse(address: &str) -> (String, Duration) {
+        let start = Instant::now();
+        let mut connection = TcpStream::connect(address).unwrap();
+        let request = b"GET /?code=right&state=mine HTTP/1.1\r\nHost: x\r\n\r\n";
+        connection.write_all(request).unwrap();
+        let mut text = String::new();
+        connection.read_to_string(&mut text).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        (first.to_owned(), start.elapsed())
+    }
+
+    #[test]
+    fn connections_that_are_silent_or_dribble_keep_no_browser_waiting() {
+        let loopback = Loopback::listen(None).unwrap();
+        let address = loopback.redirect_uri().replace("http://", "");
+        let browser = std::thread::spawn(move || {
+            let connect = |_| TcpStream::connect(&address).unwrap();
+            let silent: Vec<_> = (0..30).map(connect).collect();
+            let mut dribbling: Vec<_> = (0..30).map(connect).collect();
+            for connection in &mut dribbling {
+                connection.write_all(b"G").unwrap();
+            }
+            let asked = browse(&address);
+            drop((silent, dribbling));
+            asked
+        });
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let heard = loopback.wait("mine", deadline, &|| false).unwrap();
+        assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
+        let (first, took) = browser.join().unwrap();
+        assert_eq!(first, "HTTP/1.1 200 OK");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+
+    #[test]
+    fn a_connection_that_dribbles_has_one_deadline_for_all_it_says() {
+        let loopback = Loopback::listen(None).unwrap();
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, loopback.port)).unwrap();
+        let dribbling = std::thread::spawn(move || {
+            let start = Instant::now();
+            // The second write after the other end was closed fails.
+            while connection.write_all(b"a").is_ok() && start.elapsed() < PATIENCE * 5 {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            start.elapsed()
+        });
+        let deadline = Instant::now() + PATIENCE * 6;
+        let heard = loopback.wait("mine", deadline, &|| dribbling.is_finished());
+        assert_eq!(heard.unwrap(), None);
+        let took = dribbling.join().unwrap();
+        assert!(PATIENCE <= took && took < PATIENCE * 3, "{took:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn another_users_connection_is_closed_unread() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let loopback = Loopback::listen(None).unwrap();
+        let address = loopback.redirect_uri().replace("http://", "");
+        let port = loopback.port;
+        let browser = std::thread::spawn(move || {
+            // Who closes at once has a socket that shows uid 0 from then on.
+            let answers = ["; cat <&3", "; sleep 1", ""].map(|end| {
+                let script = format!(
+                    "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET /?error=x&state=mine HTTP/1.1\\r\\n\\r\\n' >&3{end}"
+                );
+                let mut stranger = std::process::Command::new("setpriv");
+                stranger.args(["--reuid=65533", "--regid=65533", "--clear-groups"]);
+                let output = stranger.args(["bash", "-c", &script]).output().unwrap();
+                String::from_utf8(output.stdout).unwrap()
+            });
+            (answers, browse(&address).0)
+        });
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let heard = loopback.wait("mine", deadline, &|| false).unwrap();
+        assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
+        let (answers, first) = browser.join().unwrap();
+        assert_eq!(answers, ["", "", ""]);
+        assert_eq!(first, "HTTP/1.1 200 OK");
     }
 }
