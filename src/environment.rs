@@ -3,7 +3,7 @@
 //! The process's variables are copied once, at the start; the rest of the crate asks [`Environment`], so tests give
 //! a whole environment as a value and no variable is read behind anybody's back. The one exception is the proxy
 //! variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and `SSL_CERT_FILE`/`SSL_CERT_DIR`, which the
-//! HTTP library reads itself, and `BROWSER`, which the browser's reads.
+//! HTTP library reads itself, the latter once they were checked, and `BROWSER`, which the browser's reads.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -49,6 +49,11 @@ pub const GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: &str =
 /// (<https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>).
 pub const ACTIONS_ID_TOKEN_REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 
+/// A file that takes the place of the system's authorities (`SSL_CTX_set_default_verify_paths(3)`).
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// Folders of such files.
+pub const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
 /// Starts the name of each variable that stands in for a command-line option.
 const OPTION_PREFIX: &str = "KFP_CREDENTIAL_";
 
@@ -77,6 +82,16 @@ impl Environment {
             .get(OsStr::new(name))
             .filter(|value| !value.is_empty())
             .map(Path::new)
+    }
+
+    /// Gives the paths in a variable that lists some, as `PATH` does.
+    pub fn paths(&self, name: &str) -> Vec<PathBuf> {
+        let Some(list) = self.path(name) else {
+            return Vec::new();
+        };
+        std::env::split_paths(list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect()
     }
 
     /// Gives the variable that stands in for the command-line option `--name`, e.g. `KFP_CREDENTIAL_TOKEN_FILE` for

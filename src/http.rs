@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod jar;
 mod resolver;
 mod tls;
+mod variables;
 mod words;
 
 use std::cell::{Cell, RefCell};

@@ -172,6 +172,10 @@ pub struct Connection {
     pub proxy_url: Option<url::Url>,
     /// Whether secrets may travel over plain http to another machine.
     pub allow_insecure_http: bool,
+    /// The file that `SSL_CERT_FILE` puts in the place of the system's authorities.
+    pub system_authority: Option<PathBuf>,
+    /// The folders that `SSL_CERT_DIR` puts there.
+    pub system_authority_folders: Vec<PathBuf>,
 }
 
 /// An extra header for the endpoint's origin.

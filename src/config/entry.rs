@@ -95,6 +95,7 @@ pub fn of_entry(
             )?,
             proxy_url: check.parsed(entry.proxy_url.as_ref(), "proxy-url", parse_proxy)?,
             allow_insecure_http: entry.allow_insecure_http.unwrap_or(false),
+            ..Connection::default()
         },
         headers,
         servers: check.all_parsed(entry.servers.as_deref(), "servers", Origin::parse)?,

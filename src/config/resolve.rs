@@ -256,6 +256,9 @@ fn adjust(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
         )?);
     }
     adjust_connection(&mut context.connection, target)?;
+    let file = environment.path(environment::SSL_CERT_FILE);
+    context.connection.system_authority = file.map(Path::to_path_buf);
+    context.connection.system_authority_folders = environment.paths(environment::SSL_CERT_DIR);
     if let Some(name) = &target.store {
         context.store = parse_store(name).map_err(|what| wrong_value("--store", name, &what))?;
     }

@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use url::{Host, Url};
 
 use super::resolver::{Fixed, Honest, addresses};
-use super::{chain, shown, tls};
+use super::{chain, shown, tls, variables};
 use crate::config::Context;
 use crate::config::context::{Connection, Deadlines};
 use crate::deadline;
@@ -174,6 +174,7 @@ impl<'a> Clients<'a> {
                 .tls_danger_accept_invalid_certs(true)
                 .tls_sni(tells_name)
         } else {
+            variables::check(&self.connection)?;
             let config = tls::config(authorities(&self.connection)?, name);
             builder.tls_backend_preconfigured(config.map_err(|error| no_tls(&error))?)
         };

@@ -166,6 +166,38 @@ fn a_certificate_authority_that_is_no_file_is_told() {
     });
 }
 
+#[cfg(not(target_vendor = "apple"))]
+#[test]
+fn a_variables_authorities_that_do_not_end_are_told_and_others_in_a_folder_passed_over() {
+    let home = Sandbox::new();
+    let get = ["get", "--endpoint", "https://localhost:1"];
+    let get = [&get[..], &["--username", "u", "--timeout", "5s"]].concat();
+    let password = ("KFP_CREDENTIAL_PASSWORD", "a-password");
+    for_each_impostor(&home, "ca.pem", |kind| {
+        let output = quick(&home, &get, &[password, ("SSL_CERT_FILE", "ca.pem")]);
+        assert_told(&output, kind, "config-unreadable");
+        assert!(
+            output.stderr.contains("SSL_CERT_FILE"),
+            "{}",
+            output.shown()
+        );
+    });
+    let ca = ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt");
+    for_each_impostor(&home, "folder/ca.pem", |kind| {
+        let folders = ("SSL_CERT_DIR", "nowhere::folder");
+        let output = quick(&home, &get, &[password, ca, folders]);
+        if kind == "large" {
+            assert_told(&output, kind, "config-unreadable");
+            assert!(output.stderr.contains("SSL_CERT_DIR"), "{}", output.shown());
+        } else {
+            assert!(!output.stderr.contains("SSL_CERT"), "{}", output.shown());
+        }
+    });
+    // What is not there says nothing, and nobody is left to trust.
+    let nothing = ("SSL_CERT_FILE", "nowhere.pem");
+    quick(&home, &get, &[password, nothing]).assert_error(6, "tls-untrusted");
+}
+
 #[test]
 fn the_sdks_context_that_is_no_file_is_left_alone() {
     let home = Sandbox::new();
