@@ -52,8 +52,7 @@ impl Lock {
     ) -> Result<Option<Self>> {
         let file = open_lock_file(environment, key);
         let lock = Self::wait_for(Doing::LoggingIn, file, key, deadline, trace)?;
-        let lock =
-            lock.map_err(|why| trace.say(format_args!("going on without a lock: {why}")));
+        let lock = lock.map_err(|why| trace.say(format_args!("going on without a lock: {why}")));
         Ok(lock.ok())
     }
 
@@ -89,7 +88,10 @@ impl Lock {
         }
         match (named, folder) {
             (Err(no_named), Err(no_folder)) => {
-                let what = format!("cannot keep others from editing {} meanwhile", path.display());
+                let what = format!(
+                    "cannot keep others from editing {} meanwhile",
+                    path.display()
+                );
                 Err(Error::new(Slug::ConfigWriteFailed, what)
                     .because(format!("{no_named}; {no_folder}"))
                     .hint("make the state folder ($XDG_STATE_HOME, else ~/.local/state) or the file's own folder yours"))
