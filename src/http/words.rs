@@ -132,6 +132,7 @@ mod tests {
             "{\"p\": \"a\\u0020b+c\\u0025\"}",
             "Basic YSBiK2Ml",
             "http://A%2520B%252bC%2525.example.com/",
+            "/login/a%20b+c%%3C/div%3E",
             "a\u{ad} \u{61c}b\u{fe0f}+c%",
         ] {
             assert!(repeats(words, &["a b+c%"]), "{words}");

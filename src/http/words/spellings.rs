@@ -132,7 +132,7 @@ impl Reading {
 
     fn is_encoded(&self) -> bool {
         let mut characters = self.0.iter();
-        characters.any(|character| matches!(character.is, '%' | '+'))
+        characters.any(|character| character.is == '%')
     }
 
     fn decoded(&self, read: fn(&[Character]) -> Option<(char, usize)>) -> Self {
@@ -146,7 +146,6 @@ impl Reading {
         Self(decoded)
     }
 
-    /// A blank is `+` in forms (application/x-www-form-urlencoded).
     fn percent_decoded(&self) -> Self {
         let (mut bytes, mut places) = (Vec::new(), Vec::new());
         let digit = |at: usize| {
@@ -165,7 +164,6 @@ impl Reading {
             let before = bytes.len();
             match (byte, character.is) {
                 (Some(byte), _) => bytes.push(byte),
-                (None, '+') => bytes.push(b' '),
                 (None, is) => bytes.extend_from_slice(is.encode_utf8(&mut [0; 4]).as_bytes()),
             }
             places.resize(places.len() + bytes.len() - before, place);
@@ -191,8 +189,9 @@ pub(super) fn packed(text: &str) -> String {
     counted.flat_map(char::to_lowercase).collect()
 }
 
+/// A plus is a blank in forms (application/x-www-form-urlencoded) and itself in paths, and both may be mixed.
 fn counts(c: char) -> bool {
-    is_visible(c) && !c.is_whitespace()
+    is_visible(c) && !c.is_whitespace() && c != '+'
 }
 
 /// Reads what may be base64 in a text.
