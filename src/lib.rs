@@ -8,7 +8,7 @@
 //! 3. [`get`] is the story: load from the [`store`], or lock, log in by the [`method`], prove, save.
 //! 4. [`protocol`] writes the answer: the document and the other forms of it, the only writer to stdout.
 //!
-//! [`credential`], [`secret`], [`line`] and [`error`] are the words that all of them share; [`read_file`] is the one
+//! [`credential`], [`secret`], [`line`](mod@line) and [`error`] are the words that all of them share; [`read_file`] is the one
 //! reader of files; [`http`] is the one client and the one redirect follower; [`person`] and [`terminal`] are where passwords come from, [`grants`] and [`sdk`] where
 //! refresh tokens do; [`browser`] and [`loopback`] send a person away and wait for the way back.
 //!

@@ -106,7 +106,7 @@ pub fn render(answer: &Answer<'_>, format: Format, exec_version: ExecVersion) ->
         Format::Cookie => format!("{}\n", Cookie::header_value(cookies(answer)).expose()),
         Format::Headers => headers(answer),
         Format::CurlConfig => curl_config(answer)?,
-        Format::Netscape => netscape(answer),
+        Format::Netscape => netscape(answer)?,
         Format::Env => env(answer),
     };
     Ok(Secret::new(text))
@@ -214,10 +214,14 @@ fn curl_quoted(text: &str) -> String {
 }
 
 /// The format that curl documents as "Netscape/Mozilla cookie file", with its `#HttpOnly_` mark.
-fn netscape(answer: &Answer<'_>) -> String {
+fn netscape(answer: &Answer<'_>) -> Result<String> {
     let mut text = "# Netscape HTTP Cookie File\n".to_owned();
     let flag = |set: bool| if set { "TRUE" } else { "FALSE" };
     for cookie in cookies(answer) {
+        if cookie.domain.starts_with(['#', '$']) {
+            let what = "the form `-o netscape` would take a cookie's host for a comment";
+            return Err(Error::new(Slug::FormatNotAvailable, what));
+        }
         let mark = if cookie.http_only { "#HttpOnly_" } else { "" };
         let dot = if cookie.host_only { "" } else { "." };
         // A cookie without an end of its own ends with the credential: 0 means "already over" to Python.
@@ -235,7 +239,7 @@ fn netscape(answer: &Answer<'_>) -> String {
             cookie.value.expose(),
         ));
     }
-    text
+    Ok(text)
 }
 
 fn env(answer: &Answer<'_>) -> String {
