@@ -13,6 +13,7 @@ mod failure;
 pub mod fuzzing;
 mod jar;
 mod resolver;
+mod secrets;
 mod tls;
 mod variables;
 mod words;
@@ -40,7 +41,8 @@ use client::{Clients, sent};
 pub use clock::ServerClock;
 use failure::chain;
 use jar::Jar;
-pub use words::{fit_to_show, fit_to_show_without, is_visible};
+use secrets::{Secrets, is_worth_withholding};
+pub use words::{fit_to_show, is_visible};
 
 /// More redirects than any login needs.
 const MOST_REDIRECTS: usize = 20;
@@ -64,7 +66,7 @@ pub struct Http<'a> {
     hops: Cell<u32>,
     jar: RefCell<Jar>,
     clock: ServerClock,
-    secrets: RefCell<Vec<Secret>>,
+    secrets: Secrets,
     trace: &'a Trace,
 }
 
@@ -90,22 +92,18 @@ impl<'a> Http<'a> {
         extra_headers: &[(String, Secret)],
         trace: &'a Trace,
     ) -> Result<Self> {
+        let (extra_headers, secrets) = (header_map(extra_headers)?, Secrets::default());
+        secrets.keep_headers(&extra_headers);
         Ok(Self {
             clients: Clients::new(context, endpoint),
             endpoint: endpoint.clone(),
-            extra_headers: header_map(extra_headers)?,
+            extra_headers,
             deadlines: context.deadlines,
             until: Cell::new(Instant::now() + context.deadlines.login),
             hops: Cell::new(0),
             jar: RefCell::default(),
             clock: ServerClock::default(),
-            secrets: RefCell::new(
-                extra_headers
-                    .iter()
-                    .map(|(_, value)| value.clone())
-                    .filter(|value| is_worth_withholding(value.expose()))
-                    .collect(),
-            ),
+            secrets,
             trace,
         })
     }
@@ -225,7 +223,7 @@ impl<'a> Http<'a> {
 
     /// Remembers a secret that is about to be sent, so that no server's echo of it is shown.
     pub fn keep_secret(&self, secret: &Secret) {
-        self.secrets.borrow_mut().push(secret.clone());
+        self.secrets.keep(secret);
     }
 
     /// Quotes a server: cut, visible, and without what repeats something that was sent.
@@ -246,11 +244,9 @@ impl<'a> Http<'a> {
     }
 
     fn without_secrets(&self, words: &str) -> String {
-        let secrets = self.secrets.borrow();
         let jar = self.jar.borrow();
         let cookies = jar.values().filter(|value| is_worth_withholding(value));
-        let all: Vec<&str> = secrets.iter().map(Secret::expose).chain(cookies).collect();
-        words::without(words, &all)
+        self.secrets.cut_from(words, &cookies.collect::<Vec<_>>())
     }
 
     fn send(
@@ -427,11 +423,6 @@ fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap> {
         map.append(name, value);
     }
     Ok(map)
-}
-
-/// Tells a secret from a header's or cookie's everyday value, which any text may happen to contain.
-fn is_worth_withholding(value: &str) -> bool {
-    value.len() >= 8
 }
 
 /// Gives a limit in words, to the second, or below that to the millisecond.

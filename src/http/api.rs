@@ -8,10 +8,11 @@ use chrono::Utc;
 use oauth2::{HttpRequest, HttpResponse};
 use reqwest::Method;
 use reqwest::blocking::Client;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::client::{Clients, sent};
+use super::secrets::Secrets;
 use super::{LARGEST_BODY, ServerClock, failure, header_map, shown};
 use crate::config::Context;
 use crate::config::context::Deadlines;
@@ -19,12 +20,16 @@ use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
 use crate::trace::Trace;
 
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A client for identity providers' APIs; nothing is built or contacted before the first request.
 pub struct Api<'a> {
     clients: Clients<'a>,
     deadlines: Deadlines,
     until: Cell<Instant>,
     clock: ServerClock,
+    secrets: Secrets,
     trace: &'a Trace,
 }
 
@@ -47,6 +52,7 @@ impl<'a> Api<'a> {
             deadlines: context.deadlines,
             until: Cell::new(Instant::now() + context.deadlines.login),
             clock: ServerClock::default(),
+            secrets: Secrets::default(),
             trace,
         }
     }
@@ -54,6 +60,11 @@ impl<'a> Api<'a> {
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
         self.trace.say(words);
+    }
+
+    /// Quotes a server: cut, visible, and without what repeats something that was sent, to whichever server.
+    pub fn quoted(&self, words: &str) -> String {
+        self.secrets.quoted(words)
     }
 
     /// Gives the login so much more time: what a person has taken is not counted.
@@ -94,10 +105,7 @@ impl<'a> Api<'a> {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         let body = body.extend_pairs(fields).finish();
         let mut headers = HeaderMap::new();
-        headers.insert(
-            "content-type",
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
         self.send(
             Method::POST,
             url,
@@ -115,7 +123,7 @@ impl<'a> Api<'a> {
         body: &serde_json::Value,
     ) -> Result<Answer> {
         let mut headers = header_map(headers)?;
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.send(
             Method::POST,
             url,
@@ -174,6 +182,11 @@ impl<'a> Api<'a> {
         headers
             .entry(HeaderName::from_static("accept"))
             .or_insert(HeaderValue::from_static("application/json"));
+        self.secrets.keep_headers(&headers);
+        let is_form = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == FORM);
+        if is_form {
+            self.secrets.keep_form(&body);
+        }
         let name = method.to_string();
         let asked = Utc::now();
         let request = client

@@ -4,7 +4,6 @@ mod spellings;
 
 use std::ops::Range;
 
-use crate::secret::Secret;
 use spellings::Searched;
 
 /// As many characters of a server's words as are shown to people.
@@ -28,12 +27,6 @@ pub fn fit_to_show(words: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// The same, without the parts that repeat one of the secrets that were sent.
-pub fn fit_to_show_without(words: &str, sent: &[&Secret]) -> String {
-    let secrets: Vec<&str> = sent.iter().map(|secret| secret.expose()).collect();
-    fit_to_show(&without(words, &secrets))
 }
 
 /// Cuts out of words what repeats a secret: as it is, with other blanks, or encoded as in a URL, a form, HTML, JSON or

@@ -136,10 +136,9 @@ fn nobody_at_all(error: Error, context: &Context) -> Error {
 
 /// Tries a token at the endpoint; IAP's refusals are explained.
 pub fn proven(http: &Http<'_>, bearer: &Bearer<'_>, iap: &Iap, minted: Minted) -> Result<Fresh> {
-    let (token, principal) = (minted.token.clone(), minted.principal.clone());
+    let principal = minted.principal.clone();
     let tried = Tried {
         endpoint: bearer.endpoint,
-        token: &token,
         client_id: iap.client_id.as_deref(),
         principal: principal.as_deref(),
         header: bearer.context.bearer_header.wire_name(),

@@ -126,6 +126,24 @@ fn a_stranger_is_sent_nothing() {
 }
 
 #[test]
+fn no_server_of_google_repeats_what_was_sent_to_another() {
+    let machine = Machine::new();
+    machine.iap("");
+    let refresh_token = machine.google.refresh_token_for(USER, CLOUD_PLATFORM);
+    machine.sandbox.secret(&refresh_token);
+    let user = files::authorized_user(&refresh_token);
+    let words = format!("no: {DESKTOP_SECRET} and {refresh_token}!");
+    machine.google.intercept(move |host, _| {
+        let body = json!({"error": {"status": "PERMISSION_DENIED", "message": words}}).to_string();
+        let refusal = Response::text(403, &body).header("Content-Type", "application/json");
+        (host == "iamcredentials.googleapis.com").then_some(refusal)
+    });
+    machine.adc(&files::impersonated(TARGET_ACCOUNT, &[], &user));
+    let output = machine.get().assert_error(5, "oauth-refused");
+    output.assert_says("no: (withheld) and (withheld)!");
+}
+
+#[test]
 fn what_cannot_mint_an_id_token_says_what_can() {
     let machine = Machine::new();
     machine.iap("");

@@ -151,7 +151,7 @@ impl Target {
         let bearer = Secret::new(format!("Bearer {}", source.token.expose()));
         let headers = [("Authorization".to_owned(), bearer)];
         let answer = minting.api.post_json(&url, &headers, body)?;
-        answer::read(&answer, &url, &source.token).map_err(|error| self.with_role(error, source))
+        answer::read(minting.api, &answer, &url).map_err(|error| self.with_role(error, source))
     }
 
     fn method(&self, name: &str) -> Url {

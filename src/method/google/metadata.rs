@@ -78,7 +78,7 @@ impl MetadataServer {
         if answer.status != 200 {
             return Err(self.refused(&answer, &url));
         }
-        let token: TokenAnswer = answer::read(&answer, &url, &Secret::new(""))?;
+        let token: TokenAnswer = answer::read(minting.api, &answer, &url)?;
         token.minted(&url, Some(self.email.clone()), (minting.run.now)())
     }
 

@@ -118,7 +118,7 @@ impl Key {
             ("assertion", assertion.expose()),
         ];
         let answer = minting.api.post_form(&self.token_uri, &fields)?;
-        answer::read(&answer, &self.token_uri, &assertion)
+        answer::read(minting.api, &answer, &self.token_uri)
     }
 
     /// Makes a JWT in compact form (RFC 7515 section 7.1), signed by RS256 (RFC 7518 section 3.3).

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{Minted, Minting};
 use crate::error::{Error, Result, Slug};
-use crate::http::fit_to_show_without;
+use crate::http::api::Api;
 use crate::http::shown;
 use crate::secret::Secret;
 
@@ -53,7 +53,7 @@ impl User {
         let tokens = client
             .exchange_refresh_token(&RefreshToken::new(self.refresh_token.expose().to_owned()))
             .request(&send)
-            .map_err(|failure| self.explained(failure))?;
+            .map_err(|failure| self.explained(failure, minting.api))?;
         let now = (minting.run.now)();
         let life = tokens
             .expires_in()
@@ -66,7 +66,7 @@ impl User {
         })
     }
 
-    fn explained(&self, failure: Failure) -> Error {
+    fn explained(&self, failure: Failure, api: &Api<'_>) -> Error {
         let response = match failure {
             RequestTokenError::Request(error) => return error,
             RequestTokenError::ServerResponse(response) => response,
@@ -79,9 +79,7 @@ impl User {
             .error_description()
             .map(String::as_str)
             .unwrap_or_default();
-        let sent = [&self.refresh_token, &self.client_secret];
-        let said = fit_to_show_without(&format!("{code}: {words}"), &sent);
-        let said = format!("Google says: {said}");
+        let said = format!("Google says: {}", api.quoted(&format!("{code}: {words}")));
         if code != "invalid_grant" {
             let what = format!(
                 "{} refused the credentials of {}",

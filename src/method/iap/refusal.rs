@@ -4,17 +4,13 @@
 use super::client_id;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Slug};
-use crate::http::fit_to_show_without;
 use crate::http::{Http, Page, shown};
-use crate::secret::Secret;
 use crate::shell;
 
 /// What was tried, for the words of an explanation.
 pub struct Tried<'a> {
     /// The endpoint.
     pub endpoint: &'a Endpoint,
-    /// The token.
-    pub token: &'a Secret,
     /// Whom the token is meant for, where that is an OAuth client.
     pub client_id: Option<&'a str>,
     /// Who the token stands for.
@@ -34,9 +30,10 @@ pub fn explained(http: &Http<'_>, page: &mut Page, tried: &Tried<'_>) -> Option<
         wanted.then(|| expected_client(http, &sentence, tried.endpoint))
     };
     let slug = kind(status, &sentence);
-    let error = said(slug, page, &sentence, tried);
+    let words = http.quoted(&sentence);
+    let error = said(slug, page, &words, tried);
     match own_client(slug).flatten() {
-        Some(client) => Some(with_clients(error, &client, page, &sentence, tried)),
+        Some(client) => Some(with_clients(error, &client, page, &words, tried)),
         None => Some(error),
     }
 }
@@ -59,7 +56,7 @@ fn kind(status: u16, sentence: &str) -> Slug {
     clippy::wildcard_enum_match_arm,
     reason = "of all errors, these are IAP's own"
 )]
-fn said(slug: Slug, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
+fn said(slug: Slug, page: &Page, words: &str, tried: &Tried<'_>) -> Error {
     let place = shown(&page.url);
     let what = match slug {
         Slug::IapEmptyToken => format!("IAP saw no token at {place}"),
@@ -75,9 +72,10 @@ fn said(slug: Slug, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
         _ => format!("IAP at {place} refused: it answered {}", page.status),
     };
     let error = Error::new(slug, what);
-    let error = match fit_to_show_without(sentence, &[tried.token]).as_str() {
-        "" => error,
-        words => error.because(format!("IAP says: {words}")),
+    let error = if words.is_empty() {
+        error
+    } else {
+        error.because(format!("IAP says: {words}"))
     };
     match slug {
         Slug::IapEmptyToken => error.hint(format!(
@@ -107,9 +105,9 @@ fn in_sentence(sentence: &str) -> Option<String> {
 }
 
 /// Names both clients. Where they are the same, IAP refuses its own: that is a client which Google manages.
-fn with_clients(error: Error, own: &str, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
+fn with_clients(error: Error, own: &str, page: &Page, words: &str, tried: &Tried<'_>) -> Error {
     match tried.client_id {
-        Some(client) if client == own => said_of_managed(own, page, sentence, tried),
+        Some(client) if client == own => said_of_managed(own, page, words),
         Some(client) => error
             .because(format!("the token is meant for {client}, and this IAP is {own}"))
             .hint(format!("set the context's `iap: {{client-id: {own}}}`, or give --client-id {own}"))
@@ -118,13 +116,12 @@ fn with_clients(error: Error, own: &str, page: &Page, sentence: &str, tried: &Tr
     }
 }
 
-fn said_of_managed(own: &str, page: &Page, sentence: &str, tried: &Tried<'_>) -> Error {
+fn said_of_managed(own: &str, page: &Page, words: &str) -> Error {
     let what = format!(
         "IAP at {} takes no token for its own client {own}",
         shown(&page.url)
     );
     let error = Error::new(Slug::IapClientNotAllowed, what);
-    let words = fit_to_show_without(sentence, &[tried.token]);
     error.because(format!("IAP says: {words}")).because(
         "Google manages that client, and then no program is let in unless another client is on the allowlist",
     )
@@ -148,8 +145,9 @@ fn member(principal: &str) -> String {
 }
 
 /// Explains an OAuth error that says that the client is not what a program needs; `None` for any other error
-/// (<https://developers.google.com/identity/protocols/oauth2/native-app>). `sent` is what its words must not repeat.
-pub fn of_oauth_client(code: &str, words: &str, sent: &[&Secret]) -> Option<Error> {
+/// (<https://developers.google.com/identity/protocols/oauth2/native-app>). `said` is the code with the words, made fit to be
+/// shown.
+pub fn of_oauth_client(code: &str, words: &str, said: &str) -> Option<Error> {
     let lower = words.to_lowercase();
     let is_oob = lower.contains("out-of-band") || lower.contains("oob");
     let why = match code {
@@ -165,7 +163,6 @@ pub fn of_oauth_client(code: &str, words: &str, sent: &[&Secret]) -> Option<Erro
         }
         _ => return None,
     };
-    let said = fit_to_show_without(&format!("{code}: {words}"), sent);
     let error = Error::new(
         Slug::OauthClientRefused,
         "Google does not take the OAuth client",
@@ -253,7 +250,7 @@ mod tests {
                 "The out-of-band (OOB) flow has been blocked",
             ),
         ] {
-            let error = of_oauth_client(code, words, &[]).unwrap();
+            let error = of_oauth_client(code, words, code).unwrap();
             assert_eq!(error.slug(), Slug::OauthClientRefused);
             assert!(error.one_line().contains(code), "{error}");
         }
@@ -261,7 +258,7 @@ mod tests {
             ("invalid_grant", "Bad Request"),
             ("invalid_request", "Missing required parameter"),
         ] {
-            assert!(of_oauth_client(code, words, &[]).is_none());
+            assert!(of_oauth_client(code, words, code).is_none());
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::credential::Grant;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
-use crate::http::{fit_to_show, fit_to_show_without};
+use crate::http::fit_to_show;
 use crate::loopback::{self, Loopback, Response};
 use crate::method::iap::refusal;
 use crate::secret::Secret;
@@ -105,11 +105,7 @@ pub fn refresh(api: &Api<'_>, grant: &Grant, iap_client_id: &str) -> Result<Refr
     if answer.status != 200 {
         let refusal: Option<BasicErrorResponse> = serde_json::from_str(answer.body.expose()).ok();
         return Err(match refusal.filter(|_| answer.status < 500) {
-            Some(refusal) => {
-                let sent = [Some(&grant.refresh_token), grant.client_secret.as_ref()];
-                let sent: Vec<_> = sent.into_iter().flatten().collect();
-                explained(&refusal, DOING, &sent)
-            }
+            Some(refusal) => explained(&refusal, DOING, api),
             None => no_token_endpoint(DOING),
         });
     }
@@ -180,14 +176,11 @@ pub fn log_in(
         Response::Code(code) => code,
         Response::Refused(words) => return Err(refused(&words)),
     };
-    let proof = Secret::new(verifier.secret());
-    let sent = [Some(&code), Some(&proof), client_secret.as_ref()];
-    let sent: Vec<_> = sent.into_iter().flatten().collect();
     let tokens = client
         .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
         .set_pkce_verifier(verifier)
         .request(&|request| api.send_oauth(request))
-        .map_err(|error| token_failure(error, "exchanging the code of the login", &sent))?;
+        .map_err(|error| token_failure(error, "exchanging the code of the login", api))?;
     let email = checked_email(&id_token(&tokens)?, client_id, nonce.secret(), api)?;
     if let Some(account) = iap
         .account
@@ -326,7 +319,7 @@ fn checked_email(token: &Secret, client_id: &str, nonce: &str, api: &Api<'_>) ->
 fn token_failure(
     error: RequestTokenError<Error, BasicErrorResponse>,
     doing: &str,
-    sent: &[&Secret],
+    api: &Api<'_>,
 ) -> Error {
     match error {
         RequestTokenError::Request(error) => error,
@@ -334,12 +327,12 @@ fn token_failure(
             if response.error().as_ref() == "invalid_grant" =>
         {
             let what = format!("{doing}: Google does not take the code");
-            let said = fit_to_show_without(&response.to_string(), sent);
+            let said = api.quoted(&response.to_string());
             Error::new(Slug::OauthRefused, what)
                 .because(format!("Google says: {said}"))
                 .hint("a code is good once, for some minutes, and for the login that asked for it: log in again")
         }
-        RequestTokenError::ServerResponse(response) => explained(&response, doing, sent),
+        RequestTokenError::ServerResponse(response) => explained(&response, doing, api),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => no_token_endpoint(doing),
     }
 }
@@ -349,15 +342,14 @@ fn no_token_endpoint(doing: &str) -> Error {
     Error::new(Slug::ServerError, what)
 }
 
-/// Says in words what a token endpoint's refusal means (RFC 6749 section 5.2, and Google's `invalid_rapt`); `sent` is what
-/// its words must not repeat.
-fn explained(response: &BasicErrorResponse, doing: &str, sent: &[&Secret]) -> Error {
+/// Says in words what a token endpoint's refusal means (RFC 6749 section 5.2, and Google's `invalid_rapt`).
+fn explained(response: &BasicErrorResponse, doing: &str, api: &Api<'_>) -> Error {
     let code = response.error().to_string();
     let description = response
         .error_description()
         .map(String::as_str)
         .unwrap_or_default();
-    let words = fit_to_show_without(&format!("{code}: {description}"), sent);
+    let words = api.quoted(&format!("{code}: {description}"));
     let said = format!("Google says: {words}");
     match code.as_str() {
         "invalid_grant" | "invalid_rapt" => {
@@ -371,7 +363,7 @@ fn explained(response: &BasicErrorResponse, doing: &str, sent: &[&Secret]) -> Er
                 .because(said)
                 .because(why)
         }
-        _ => match refusal::of_oauth_client(&code, description, sent) {
+        _ => match refusal::of_oauth_client(&code, description, &words) {
             Some(error) => error.because(format!("it happened while {doing}")),
             None => {
                 Error::new(Slug::OauthRefused, format!("{doing}: Google refused")).because(said)
