@@ -65,7 +65,6 @@ pub(crate) fn path(name: &str) -> PathBuf {
 /// Fails where words repeat a secret, as it is or as in a URL or form.
 #[track_caller]
 pub(crate) fn keeps_silent(words: &str, secret: &str) {
-    let packed = |text: &str| text.split_whitespace().collect::<String>();
     let secret = packed(secret);
     assert!(secret.len() >= 8, "{secret:?} may be in any words");
     for text in spellings(words) {
@@ -74,6 +73,11 @@ pub(crate) fn keeps_silent(words: &str, secret: &str) {
             "the words repeat {secret:?}: {words}"
         );
     }
+}
+
+/// Gives a text without its blanks.
+fn packed(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 /// Gives a text as it is, and as what it would be in a URL and in a form.
@@ -91,7 +95,7 @@ pub(crate) fn spellings(text: &str) -> [String; 3] {
 
 /// Tells the secrets of seeds from other texts, which a mutation may have put into a secret's place.
 pub(crate) fn is_secret(text: &str) -> bool {
-    text.len() >= 10 && (text.contains("secret") || text.contains("s3cret"))
+    packed(text).len() >= 10 && (text.contains("secret") || text.contains("s3cret"))
 }
 
 /// Gives an error as people see it.
