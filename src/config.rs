@@ -8,7 +8,6 @@ mod characters;
 pub mod context;
 pub mod edit;
 mod entry;
-mod excerpt;
 pub mod file;
 mod method;
 mod resolve;

@@ -25,7 +25,6 @@ pub(crate) fn crowd(door: &RealDoor, rounds: usize, targets: &mut Targets) -> Re
     }
     entries.fill_store(10_000)?;
     let group = Group::race("A stored credential among many", group, rounds)?;
-    group.aim(CONTEXTS, FEW, Cost::Wall, Bound::Below(1.5), targets);
     group.aim(ENTRIES, FEW, Cost::Wall, Bound::Below(1.5), targets);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The configuration file as it is written: YAML, unknown and duplicate keys refused, errors with line and column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,6 @@ use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_saphyr::Spanned;
 use zeroize::Zeroizing;
 
-use super::excerpt::{current_context, excerpt};
 use crate::error::{Error, Result, Slug};
 use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
@@ -205,31 +204,12 @@ pub enum HeaderValue {
     From(Source),
 }
 
-/// Names the context that a run needs the file for.
-#[derive(Debug, Clone, Copy)]
-pub enum Wanted<'a> {
-    /// The one of this name.
-    Named(&'a str),
-    /// The file's current one.
-    Current,
-    /// One that is found by looking at all of them.
-    Any,
-}
-
 /// Reads and checks the configuration file; `None` when it does not exist.
 pub fn read(path: &Path) -> Result<Option<ConfigFile>> {
-    read_for(path, Wanted::Any)
-}
-
-/// Reads the configuration file for one context: where it is large, a fault in another one is no fault then.
-pub fn read_for(path: &Path, wanted: Wanted<'_>) -> Result<Option<ConfigFile>> {
     let Some(text) = read_text(path)? else {
         return Ok(None);
     };
-    let config = match part(path, &text, wanted) {
-        Some(part) => part,
-        None => parse(path, &text)?,
-    };
+    let config = parse(path, &text)?;
     let path = path.to_path_buf();
     Ok(Some(ConfigFile { path, config }))
 }
@@ -244,20 +224,6 @@ pub fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>> {
             Err(Error::new(Slug::ConfigUnreadable, what).because(error))
         }
     }
-}
-
-/// Parses no more than is wanted; `None` where the whole has to tell.
-fn part(path: &Path, text: &str, wanted: Wanted<'_>) -> Option<Config> {
-    let name = match wanted {
-        Wanted::Named(name) => name,
-        Wanted::Current => current_context(text)?,
-        Wanted::Any => return None,
-    };
-    let config = parse(path, &excerpt(text, name)?).ok()?;
-    let is_meant =
-        matches!(wanted, Wanted::Named(_)) || config.current_context.as_deref() == Some(name);
-    let is_there = config.contexts().iter().any(|one| one.name.value == name);
-    (is_meant && is_there).then_some(config)
 }
 
 /// Parses the file's text; an empty file is an empty configuration.
@@ -283,20 +249,19 @@ pub fn parse(path: &Path, text: &str) -> Result<Config> {
             ));
         }
     }
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
     for context in config.contexts() {
         let name = context.name.value.as_str();
         if name.is_empty() {
             return Err(invalid_at(path, &context.name, "a context's name is empty"));
         }
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             return Err(invalid_at(
                 path,
                 &context.name,
                 &format!("the context {name:?} is there twice"),
             ));
         }
-        seen.push(name);
     }
     Ok(config)
 }

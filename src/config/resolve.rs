@@ -12,7 +12,7 @@ use crate::config::context::{
     BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice,
 };
 use crate::config::entry::{of_entry, parse_duration, parse_proxy, parse_store};
-use crate::config::file::{self, ConfigFile, ContextEntry, Wanted};
+use crate::config::file::{self, ConfigFile, ContextEntry};
 use crate::config::method::adjust_method;
 use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
@@ -92,7 +92,7 @@ fn read_file(inputs: &Inputs<'_>) -> Result<Option<ConfigFile>> {
     let Some((path, named)) = config_path(inputs.common, inputs.environment) else {
         return Ok(None);
     };
-    match file::read_for(&path, Meant::by(inputs).wanted())? {
+    match file::read(&path)? {
         None if named => Err(Error::new(
             Slug::ConfigUnreadable,
             format!("the configuration file {} does not exist", path.display()),
@@ -125,7 +125,7 @@ fn named_without_file(inputs: &Inputs<'_>) -> Result<Option<&'static ContextEntr
 }
 
 /// What says which entry is meant.
-enum Meant<'a> {
+enum ContextSelector<'a> {
     /// Its name, and who says it where that is no option.
     Name(&'a str, &'static str),
     /// Its endpoint.
@@ -134,7 +134,7 @@ enum Meant<'a> {
     Current,
 }
 
-impl<'a> Meant<'a> {
+impl<'a> ContextSelector<'a> {
     fn by(inputs: &Inputs<'a>) -> Self {
         let exec = inputs.exec.and_then(|exec| exec.context.as_deref());
         match (&inputs.common.context, &inputs.target.endpoint, exec) {
@@ -144,23 +144,14 @@ impl<'a> Meant<'a> {
             (None, None, None) => Self::Current,
         }
     }
-
-    /// Tells what of the file is needed to find it.
-    fn wanted(&self) -> Wanted<'a> {
-        match self {
-            Self::Name(name, _) => Wanted::Named(name),
-            Self::Endpoint(_) => Wanted::Any,
-            Self::Current => Wanted::Current,
-        }
-    }
 }
 
 /// Picks the entry that is meant, `None` where the options stand alone.
 fn choose<'f>(file: &'f ConfigFile, inputs: &Inputs<'_>) -> Result<Option<&'f ContextEntry>> {
-    match Meant::by(inputs) {
-        Meant::Name(name, who_says) => named(file, name, who_says).map(Some),
-        Meant::Endpoint(endpoint) => with_endpoint(file, &parse_endpoint(endpoint)?),
-        Meant::Current => match &file.config.current_context {
+    match ContextSelector::by(inputs) {
+        ContextSelector::Name(name, who_says) => named(file, name, who_says).map(Some),
+        ContextSelector::Endpoint(endpoint) => with_endpoint(file, &parse_endpoint(endpoint)?),
+        ContextSelector::Current => match &file.config.current_context {
             Some(name) if !name.is_empty() => {
                 named(file, name, " (the file's current-context)").map(Some)
             }

@@ -9,7 +9,6 @@ mod cookies;
 mod edit;
 mod endpoint;
 mod entry;
-mod excerpt;
 mod exec_info;
 mod google;
 mod jwt;
@@ -32,7 +31,6 @@ const ALL: [(&str, fn(&[u8])); 19] = [
     ("edit", edit::run),
     ("endpoint", endpoint::run),
     ("entry", entry::run),
-    ("excerpt", excerpt::run),
     ("exec_info", exec_info::run),
     ("google", google::run),
     ("jwt", jwt::run),
