@@ -5,7 +5,6 @@ mod get;
 mod login;
 mod logout;
 mod man;
-pub mod options;
 mod sdk;
 mod status;
 mod words;
@@ -19,7 +18,7 @@ use clap_complete::Shell;
 
 use crate::Process;
 use crate::config::context::StoreChoice;
-use crate::config::shown::without_addresses;
+use crate::config::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::{Context, Inputs, resolve};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
@@ -27,9 +26,9 @@ use crate::protocol::format;
 use crate::protocol::request::ExecConfig;
 use crate::read_file;
 use crate::run::Run;
+use crate::sanitize::address::without_addresses;
 use crate::store::Store;
 use crate::trace::{Stderr, Trace};
-use options::{CommonOptions, ContactOptions, TargetOptions};
 
 /// Gets a program into a Kubeflow Pipelines API.
 ///

@@ -16,7 +16,6 @@ mod resolver;
 mod secrets;
 mod tls;
 mod variables;
-mod words;
 
 use std::cell::{Cell, RefCell};
 use std::io::Read;
@@ -35,6 +34,7 @@ use crate::config::context::Deadlines;
 use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
+use crate::sanitize::{redacted_url, sanitized};
 use crate::secret::Secret;
 use crate::trace::Trace;
 use client::{Clients, sent};
@@ -42,7 +42,6 @@ pub use clock::ServerClock;
 use failure::chain;
 use jar::Jar;
 use secrets::{Secrets, is_worth_withholding};
-pub use words::{fit_to_show, is_visible};
 
 /// More redirects than any login needs.
 const MOST_REDIRECTS: usize = 20;
@@ -145,7 +144,7 @@ impl<'a> Http<'a> {
                 Slug::RedirectRefused,
                 format!(
                     "{} answered a form with {}, which asks to send it again elsewhere",
-                    shown(url),
+                    redacted_url(url),
                     page.status
                 ),
             ));
@@ -175,7 +174,7 @@ impl<'a> Http<'a> {
             if page.url.scheme() == "https" && target.scheme() != "https" {
                 return Err(Error::new(
                     Slug::RedirectRefused,
-                    format!("{} redirects from https down to {}", shown(&page.url), shown(&target)),
+                    format!("{} redirects from https down to {}", redacted_url(&page.url), redacted_url(&target)),
                 )
                 .hint("the server behind TLS should know its public https address: set its redirect URL or its X-Forwarded-Proto handling"));
             }
@@ -187,7 +186,7 @@ impl<'a> Http<'a> {
             Slug::RedirectRefused,
             format!(
                 "more than {MOST_REDIRECTS} redirects, the last to {}",
-                shown(&page.url)
+                redacted_url(&page.url)
             ),
         )
         .hint("the servers send the login round in a circle; `-v` shows each step"))
@@ -228,7 +227,7 @@ impl<'a> Http<'a> {
 
     /// Quotes a server: cut, visible, and without what repeats something that was sent.
     pub fn quoted(&self, words: &str) -> String {
-        fit_to_show(&self.without_secrets(words))
+        sanitized(&self.without_secrets(words))
     }
 
     /// Takes out of an error what repeats a secret that was sent, such as the path of a redirect.
@@ -270,7 +269,10 @@ impl<'a> Http<'a> {
             let limit = humantime::format_duration(self.deadlines.login);
             return Err(Error::new(
                 Slug::Timeout,
-                format!("the login took longer than {limit}, before {}", shown(url)),
+                format!(
+                    "the login took longer than {limit}, before {}",
+                    redacted_url(url)
+                ),
             ));
         }
         let hop = self.hops.get() + 1;
@@ -307,7 +309,11 @@ impl<'a> Http<'a> {
             unread: Some(answer),
             text: String::new(),
         };
-        self.say(format_args!("{method} {}: {}", shown(url), page.summary()));
+        self.say(format_args!(
+            "{method} {}: {}",
+            redacted_url(url),
+            page.summary()
+        ));
         // Another server of the walk, such as an identity provider's, has a clock of its own.
         let clock = ServerClock::default();
         clock.hear(&page.headers, asked, heard);
@@ -346,7 +352,7 @@ impl Page {
                 Slug::RedirectRefused,
                 format!(
                     "{} redirects to something that is no http or https address",
-                    shown(&self.url)
+                    redacted_url(&self.url)
                 ),
             )),
         }
@@ -372,7 +378,7 @@ impl Page {
                 .read_to_end(&mut bytes)
                 .map_err(|error| failure::cut_off(&error, &self.url))?;
             if bytes.len() as u64 > LARGEST_BODY {
-                let what = format!("{} answered with more than 1 MiB", shown(&self.url));
+                let what = format!("{} answered with more than 1 MiB", redacted_url(&self.url));
                 return Err(Error::new(Slug::LoginNotUnderstood, what));
             }
             self.text = String::from_utf8_lossy(&bytes).into_owned();
@@ -390,20 +396,10 @@ impl Page {
     /// Tells the status and the target of a redirect, for words to people.
     pub fn summary(&self) -> String {
         match self.redirect() {
-            Ok(Some(target)) => format!("{} to {}", self.status, shown(&target)),
+            Ok(Some(target)) => format!("{} to {}", self.status, redacted_url(&target)),
             _ => self.status.to_string(),
         }
     }
-}
-
-/// Shows a URL to people: without its query, which may hold codes and states, and without a user name.
-pub fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    url.set_username("").ok();
-    url.set_password(None).ok();
-    url.to_string()
 }
 
 fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap> {

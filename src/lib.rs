@@ -20,7 +20,24 @@
 //! - An answer from the store builds no HTTP client, starts no thread but the keyring's, and touches no network; only a
 //!   Kubernetes client that asks again, as after a 401, has it checked.
 //! - Nothing waits without a deadline.
-//! - `protocol`, `credential`, `secret` and `error` know nothing of `method`, `store` and `http`.
+//!
+//! # The layers
+//!
+//! A module imports only what stands in its own line or below it; a test reads this list.
+//!
+//! ```text
+//! cli
+//! get
+//! person
+//! method
+//! grants
+//! sdk
+//! http store
+//! config
+//! protocol
+//! browser guard jwt limits loopback program read_file run shell terminal trace
+//! credential deadline endpoint environment error line sanitize secret
+//! ```
 
 // A new method, store or kind of credential must not compile until each place has decided about it.
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -47,6 +64,7 @@ pub mod program;
 pub mod protocol;
 pub mod read_file;
 pub mod run;
+pub mod sanitize;
 pub mod sdk;
 pub mod secret;
 pub mod shell;

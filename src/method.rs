@@ -21,8 +21,9 @@ use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
-use crate::http::{Http, shown};
+use crate::http::Http;
 use crate::run::Run;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 use crate::store::{Entry, Key};
 use dex::{Outcome, Person, Session};
@@ -270,7 +271,7 @@ fn safe_way(url: &Url, context: &Context) -> Result<()> {
         Slug::ConfigInsecureHttp,
         format!(
             "{} is plain http to another machine: the password and the session could be read on the way",
-            shown(url)
+            redacted_url(url)
         ),
     ))
 }

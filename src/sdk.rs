@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
-use crate::line::breaks_a_line;
 use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
 use crate::store::EditedFile;
@@ -89,16 +88,6 @@ impl SdkCredentials {
     pub fn write(&self, file: &EditedFile) -> Result<()> {
         file.write(self.text().expose().as_bytes())
     }
-}
-
-/// Reads the namespace that `kfp.Client().set_user_namespace()` keeps; whatever is wrong with its file is the SDK's
-/// business.
-pub fn namespace(path: &Path) -> Option<String> {
-    let text = read_file::read_text(path, Kind::File, ONE_MIB).ok()?;
-    let context: Value = serde_json::from_str(&text).ok()?;
-    let namespace = context.get("namespace")?.as_str()?;
-    Some(namespace.to_owned())
-        .filter(|namespace| !namespace.is_empty() && !breaks_a_line(namespace))
 }
 
 /// Sets one key of `context.json` as the SDK does, and keeps what else the file holds: it may be a cookie or a header,

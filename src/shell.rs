@@ -1,7 +1,7 @@
 //! Words of a command that a person is told to type. They may come from a server or a file of somebody else's, and are
 //! pasted into a shell: no hint with a command is made in any other way.
 
-use crate::http::is_visible;
+use crate::sanitize::is_visible;
 
 /// Quotes a word for a POSIX shell where it needs that. What nobody can type or see as it is, such as a control
 /// character, is not shown: `instead`, such as `NAME`, stands in for it.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use kfp_credential::cli::options::{CommonOptions, ContactOptions, TargetOptions};
+use kfp_credential::config::options::{CommonOptions, ContactOptions, TargetOptions};
 use kfp_credential::config::{Inputs, resolve};
 use kfp_credential::credential::{Cookie, Credential, ExpirySource, KnownEnd, Material};
 use kfp_credential::environment::Environment;

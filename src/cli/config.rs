@@ -10,13 +10,13 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::Setting;
-use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::context::Context;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, ContextEntry, HeaderValue};
-use crate::config::shown::{REDACTED, redacted_address, without_userinfo};
+use crate::config::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::{Inputs, config_path, of_entry, resolve, resolve_entry};
 use crate::error::{Error, Result, Slug};
+use crate::sanitize::address::{REDACTED, redacted_address, without_userinfo};
 use crate::sdk;
 pub(super) use write::{Found, check_saveable, save_client_id, save_context};
 

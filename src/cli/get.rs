@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use clap::Args;
 
 use crate::cli::Setting;
-use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::config::context::{Connection, Context, Method};
+use crate::config::options::{ContactOptions, TargetOptions};
 use crate::endpoint::is_loopback;
 use crate::environment;
 use crate::error::{Error, Result, Slug};
@@ -169,7 +169,7 @@ fn connection_view(connection: &Connection, proxy: Option<&url::Url>) -> Connect
             .as_ref()
             .map(|pem| STANDARD.encode(pem)),
         insecure_skip_tls_verify: connection.insecure_skip_tls_verify,
-        proxy_url: proxy.map(crate::http::shown),
+        proxy_url: proxy.map(crate::sanitize::redacted_url),
         tls_server_name: connection.tls_server_name.clone(),
     }
 }

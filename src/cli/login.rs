@@ -7,10 +7,10 @@ use std::io::{BufRead, BufReader, Read};
 use clap::Args;
 
 use crate::cli::config::{self, Found};
-use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::cli::{Setting, words};
 use crate::config::context::{Context, Method};
 use crate::config::file::Source;
+use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;

@@ -9,8 +9,8 @@ use clap::Args;
 
 use crate::cli::Setting;
 use crate::cli::config;
-use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::config::context::{Context, Deadlines, StoreChoice};
+use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::wire_time;
 use crate::error::Result;
 use crate::get;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::cli::{Setting, config};
 use crate::config::context::{Context, Iap};
+use crate::config::options::{ContactOptions, TargetOptions};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
 use crate::sdk::SdkCredentials;

@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::options::{ContactOptions, TargetOptions};
 use crate::cli::{Setting, config, words};
 use crate::config::context::{Context, Method, StoreChoice};
+use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::{Credential, Material, wire_time};
 use crate::error::{Error, Result, Slug};
 use crate::get;

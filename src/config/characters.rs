@@ -9,7 +9,7 @@ use super::file::{
     self, ContextEntry, DexBlock, GcpBlock, HeaderValue, IapBlock, NoneBlock, ServiceAccountBlock,
     Source, TokenFileBlock,
 };
-use crate::cli::options::TargetOptions;
+use crate::config::options::TargetOptions;
 use crate::error::{Error, Result, Slug};
 use crate::line::breaks_a_line;
 use crate::protocol::request::ExecConfig;

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::TargetOptions;
 use crate::config::context::{Context, Dex, Google, Iap, Method, TokenFile};
 use crate::config::file::Source;
-use crate::config::resolve::{Inputs, wrong_value};
+use crate::config::google_credentials;
+use crate::config::inputs::{Inputs, wrong_value};
+use crate::config::options::TargetOptions;
 use crate::endpoint::Endpoint;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, Slug};
-use crate::method::google;
 
 /// Where Kubernetes mounts the projected token that the Kubeflow documentation describes.
 const DEFAULT_TOKEN_FILE: &str = "/var/run/secrets/kubeflow/pipelines/token";
@@ -70,10 +70,10 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
             adjust_iap(iap, target, &sdk);
             // Where the context means a person, no other credentials count.
             if iap.google.service_account.is_some() || iap.other_client_id.is_none() {
-                google::settle(&mut iap.google, environment);
+                google_credentials::settle(&mut iap.google, environment);
             }
         }
-        Method::Gcp(google) => google::settle(google, environment),
+        Method::Gcp(google) => google_credentials::settle(google, environment),
         Method::None => {}
     }
     context.left_aside = sdk.left_aside(&context.method);

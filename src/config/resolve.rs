@@ -4,53 +4,25 @@
 //! the exec info's `config`, then `current-context`. Options and `KFP_CREDENTIAL_*` adjust what was chosen. The kfp
 //! SDK's own variables fill what nothing else gives.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::cli::options::{CommonOptions, ContactOptions, TargetOptions};
 use crate::config::characters;
 use crate::config::context::{
     BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice,
 };
 use crate::config::entry::{of_entry, parse_duration, parse_proxy, parse_store};
 use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::config::inputs::{Inputs, config_path, wrong_value};
 use crate::config::method::adjust_method;
+use crate::config::namespace;
+use crate::config::options::TargetOptions;
 use crate::endpoint::Endpoint;
-use crate::environment::{self, Environment};
+use crate::environment;
 use crate::error::{Error, Result, Slug};
-use crate::line::breaks_a_line;
-use crate::protocol::request::ExecConfig;
-use crate::read_file::{self, Kind, ONE_MIB};
-use crate::sdk;
 use crate::shell;
 
 /// Where pods reach Kubeflow Pipelines as Kubeflow installs it.
 const ENDPOINT_OF_PODS: &str = "http://ml-pipeline-ui.kubeflow";
-/// Where Kubernetes writes a pod's own namespace.
-const POD_NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-
-/// All that can say which context is meant, options and variables already merged.
-#[derive(Debug)]
-pub struct Inputs<'a> {
-    /// The options of every command.
-    pub common: &'a CommonOptions,
-    /// The options that stand in for keys.
-    pub target: &'a TargetOptions,
-    /// The options of contacts.
-    pub contact: &'a ContactOptions,
-    /// What a Kubernetes client's exec info asks for.
-    pub exec: Option<&'a ExecConfig>,
-    /// The environment.
-    pub environment: &'a Environment,
-}
-
-/// Gives the path of the configuration file, and whether somebody named it.
-pub fn config_path(common: &CommonOptions, environment: &Environment) -> Option<(PathBuf, bool)> {
-    match &common.config {
-        Some(path) => Some((path.clone(), true)),
-        None => Some((environment.config_folder()?.join("config.yaml"), false)),
-    }
-}
-
 /// Finds the context that is meant and validates it.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<Context> {
     characters::check_options(inputs.target)?;
@@ -271,8 +243,7 @@ fn adjust(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
     context.namespace = context
         .namespace
         .take()
-        .or_else(|| sdk::namespace(&environment.kfp_context_file()?))
-        .or_else(pod_namespace);
+        .or_else(|| namespace::of_surroundings(environment));
     Ok(())
 }
 
@@ -330,13 +301,6 @@ fn endpoint_of_pod(context: &Context) -> Result<Endpoint> {
     Err(Error::new(Slug::ConfigMissing, what))
 }
 
-fn pod_namespace() -> Option<String> {
-    let path = Path::new(POD_NAMESPACE_FILE);
-    let text = read_file::read_text(path, Kind::File, ONE_MIB).ok()?;
-    Some(text.trim().to_owned())
-        .filter(|namespace| !namespace.is_empty() && !breaks_a_line(namespace))
-}
-
 fn parse_endpoint(text: &str) -> Result<Endpoint> {
     parse_endpoint_of(text, "--endpoint")
 }
@@ -349,14 +313,4 @@ fn parse_endpoint_of(text: &str, who: &str) -> Result<Endpoint> {
         )
         .hint("write it like https://kubeflow.example.com/pipeline")
     })
-}
-
-pub(super) fn wrong_value(option: &str, value: &str, what: &str) -> Error {
-    Error::new(
-        Slug::ConfigInvalid,
-        format!("the value {value:?} of {option} is wrong: {what}"),
-    )
-    .hint(format!(
-        "correct {option}, or the variable that stands in for it"
-    ))
 }

@@ -13,10 +13,11 @@ use url::Url;
 
 use super::client::{Clients, sent};
 use super::secrets::Secrets;
-use super::{LARGEST_BODY, ServerClock, failure, header_map, shown};
+use super::{LARGEST_BODY, ServerClock, failure, header_map};
 use crate::config::Context;
 use crate::config::context::Deadlines;
 use crate::error::{Error, Result, Slug};
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 use crate::trace::Trace;
 
@@ -176,7 +177,7 @@ impl<'a> Api<'a> {
             .saturating_duration_since(Instant::now())
             .min(limit);
         if left.is_zero() {
-            let what = format!("the login took too long, before {}", shown(url));
+            let what = format!("the login took too long, before {}", redacted_url(url));
             return Err(Error::new(Slug::Timeout, what));
         }
         headers
@@ -199,7 +200,7 @@ impl<'a> Api<'a> {
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.clock.hear(&headers, asked, Utc::now());
         self.trace
-            .say(format_args!("{name} {}: {status}", shown(url)));
+            .say(format_args!("{name} {}: {status}", redacted_url(url)));
         if status.as_u16() == 407 {
             return Err(failure::proxy_wants_password(url));
         }

@@ -5,9 +5,9 @@
 
 use rustls::CertificateError;
 
-use super::fit_to_show;
 use super::tls::{self, Refused};
 use crate::error::{Error, Slug};
+use crate::sanitize::sanitized;
 
 /// Explains a refusal; `place` is the address that was asked.
 pub(super) fn refused(refused: &Refused, place: &str) -> Error {
@@ -49,7 +49,7 @@ fn reason(why: &CertificateError, facts: Option<&Facts>) -> String {
                     "it names no host in its subject alternative names, where {host} should be; its common name does not count (RFC 9110 section 4.3.4)"
                 );
             }
-            fit_to_show(&format!(
+            sanitized(&format!(
                 "it is made for {}, not for {host}",
                 names.join(", ")
             ))
@@ -246,7 +246,7 @@ fn distinguished_name(mut input: &[u8]) -> String {
     if parts.is_empty() {
         return "nobody (it has no subject)".to_owned();
     }
-    fit_to_show(&parts.join(", "))
+    sanitized(&parts.join(", "))
 }
 
 fn attribute_in_words(attribute: &[u8]) -> Option<String> {

@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use url::{Host, Url};
 
 use super::resolver::{Fixed, Honest, addresses};
-use super::{chain, shown, tls, variables};
+use super::{chain, tls, variables};
 use crate::config::Context;
 use crate::config::context::{Connection, Deadlines};
 use crate::deadline;
@@ -26,6 +26,7 @@ use crate::endpoint::{Endpoint, Origin, is_loopback};
 use crate::error::{Error, Result, Slug};
 use crate::limits;
 use crate::read_file::{self, Kind, ONE_MIB};
+use crate::sanitize::redacted_url;
 
 /// The clients of one run: those for this machine, which no proxy ever sees, one for everywhere else, and one for an
 /// endpoint whose certificate is to say another name.
@@ -141,7 +142,7 @@ impl<'a> Clients<'a> {
         let proxy = Proxy::all(url.clone()).map_err(|_| {
             Error::new(
                 Slug::ConfigInvalid,
-                format!("the proxy {} cannot be used", shown(url)),
+                format!("the proxy {} cannot be used", redacted_url(url)),
             )
         })?;
         self.build(None, |builder| builder.proxy(proxy))
@@ -189,13 +190,13 @@ impl<'a> Clients<'a> {
             Some(Err(error)) => Err(limits::explained(&error).unwrap_or_else(|| {
                 Error::new(
                     Slug::Unreachable,
-                    format!("the host of {} has no address", shown(url)),
+                    format!("the host of {} has no address", redacted_url(url)),
                 )
                 .because(error)
             })),
             None => {
                 limits::room_for_a_thread()?;
-                let what = format!("the host of {} was not resolved in time", shown(url));
+                let what = format!("the host of {} was not resolved in time", redacted_url(url));
                 Err(Error::new(Slug::Timeout, what))
             }
         }

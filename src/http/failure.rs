@@ -10,9 +10,10 @@ use crate::config::context::Deadlines;
 use crate::endpoint::is_loopback;
 use crate::error::{Error, Slug};
 use crate::http::certificate;
+use crate::http::in_words;
 use crate::http::tls::Refused;
-use crate::http::{in_words, shown};
 use crate::limits;
+use crate::sanitize::redacted_url;
 
 const IS_IT_HTTPS: &str = "check that the server speaks https on that port, and not plain http";
 
@@ -25,7 +26,7 @@ pub(super) fn explained(
 ) -> Error {
     // The library's text would repeat the URL with its query.
     let error = error.without_url();
-    let place = shown(url);
+    let place = redacted_url(url);
     if error.is_timeout() {
         let limit = if error.is_connect() {
             left.min(deadlines.connect)
@@ -110,7 +111,7 @@ fn by_https(url: &Url) -> Option<String> {
 
 /// An answer that broke off.
 pub(super) fn cut_off(error: &io::Error, url: &Url) -> Error {
-    let place = shown(url);
+    let place = redacted_url(url);
     let timed_out = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<reqwest::Error>())
@@ -133,7 +134,7 @@ pub(super) fn proxy_wants_password(url: &Url) -> Error {
         Slug::ProxyAuthRequired,
         format!(
             "the proxy on the way to {} wants a user name and password",
-            shown(url)
+            redacted_url(url)
         ),
     )
 }

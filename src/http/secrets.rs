@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
-use super::words::{fit_to_show, without};
+use crate::sanitize::{sanitized, without_secrets};
 use crate::secret::Secret;
 
 /// The fields of a token endpoint's form that are no secret (RFC 6749, RFC 8693, RFC 7636); all others are.
@@ -81,12 +81,12 @@ impl Secrets {
             .map(Secret::expose)
             .chain(others.iter().copied());
         let all: Vec<&str> = all.filter(|secret| met.insert(*secret)).collect();
-        without(words, &all)
+        without_secrets(words, &all)
     }
 
     /// Makes a server's words fit to be shown.
     pub(super) fn quoted(&self, words: &str) -> String {
-        fit_to_show(&self.cut_from(words, &[]))
+        sanitized(&self.cut_from(words, &[]))
     }
 }
 

@@ -10,10 +10,11 @@ use crate::config::Context;
 use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::Endpoint;
 use crate::error::Result;
-use crate::http::{Http, JSON, Page, shown};
+use crate::http::{Http, JSON, Page};
 use crate::method::proof::HEALTH_PATHS;
 use crate::method::{bearer, safe_way};
 use crate::run::Run;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 use crate::store::Entry;
 
@@ -80,7 +81,11 @@ fn judged(page: &Page) -> Verdict {
     match page.status.as_u16() {
         300..=399 | 401 | 403 => Verdict::Refused,
         200..=299 if !page.is("text/html") => Verdict::Taken,
-        _ => Verdict::Unknown(format!("{} answered {}", shown(&page.url), page.summary())),
+        _ => Verdict::Unknown(format!(
+            "{} answered {}",
+            redacted_url(&page.url),
+            page.summary()
+        )),
     }
 }
 

@@ -18,8 +18,9 @@ use crate::config::source;
 use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
-use crate::http::{HTML, Http, Page, fit_to_show, shown};
+use crate::http::{HTML, Http, Page};
 use crate::method::safe_way;
+use crate::sanitize::{redacted_url, sanitized};
 use crate::secret::Secret;
 use page::{Form, PageText};
 use rules::Walked;
@@ -122,7 +123,7 @@ impl Login<'_> {
         let fields = found.form.filled(&username, &password).ok_or_else(|| {
             Error::new(
                 Slug::LoginNotUnderstood,
-                format!("the form at {} is no login form", shown(&found.page)),
+                format!("the form at {} is no login form", redacted_url(&found.page)),
             )
         })?;
         walked.posted();
@@ -224,7 +225,7 @@ impl Login<'_> {
         if ids.is_empty() {
             return Ok(page);
         }
-        let listed = fit_to_show(&ids.join(", "));
+        let listed = sanitized(&ids.join(", "));
         let wanted = match (self.dex.connector.as_deref(), ids.as_slice()) {
             (Some(wanted), _) => wanted,
             (None, [only]) => only,
@@ -242,7 +243,7 @@ impl Login<'_> {
                 Slug::ConnectorUnknown,
                 format!(
                     "Dex at {} offers the connectors {listed}, and not {wanted:?}",
-                    shown(&page.url)
+                    redacted_url(&page.url)
                 ),
             )),
         }
@@ -370,7 +371,7 @@ impl Back<'_> {
             format!(
                 "Dex accepted the password of {:?}, and yet {} gave no session",
                 self.username,
-                shown(&last.url)
+                redacted_url(&last.url)
             ),
         )
         .because(format!("it answered {}: {words}", last.status))
@@ -391,14 +392,14 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
         }
         return Err(Error::new(
             Slug::LoginNotUnderstood,
-            format!("{} asks for a password but is no login form of Dex's", shown(&page.url)),
+            format!("{} asks for a password but is no login form of Dex's", redacted_url(&page.url)),
         )
         .hint("the password was not sent: this program logs in at Dex's own form only; check the endpoint"));
     }
     if page.status.is_server_error() {
         return Err(Error::new(
             Slug::ServerError,
-            format!("{} answered {}", shown(&page.url), page.status),
+            format!("{} answered {}", redacted_url(&page.url), page.status),
         ));
     }
     let words = if page.is("text/html") {
@@ -410,7 +411,7 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
         Slug::EndpointNotRecognised,
         format!(
             "{} answered {}, with no way to a login",
-            shown(&page.url),
+            redacted_url(&page.url),
             page.status
         ),
     );
@@ -423,7 +424,7 @@ fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
 
 /// Explains a page that ends the login, quoting it: as Dex's only where it is known to be that.
 fn refused(http: &Http<'_>, walked: &Walked, page: &Page, text: &PageText) -> Error {
-    let place = shown(&page.url);
+    let place = redacted_url(&page.url);
     let is_dexs = walked.is_dexs(&page.url, text.has_dexs_look());
     let is_error = page.status.is_client_error() || page.status.is_server_error();
     let slug = match page.status {

@@ -12,6 +12,7 @@ mod file;
 mod id_token;
 mod impersonation;
 mod metadata;
+mod reading;
 mod service_account;
 mod source;
 mod user;
@@ -26,7 +27,6 @@ use crate::run::Run;
 use crate::secret::Secret;
 
 pub use id_token::{checked_claims, minted as checked};
-pub use source::settle;
 
 /// The scope of an access token that Google's cloud services take
 /// (<https://developers.google.com/identity/protocols/oauth2/scopes#iamcredentials>).

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
-use crate::http::{Http, JSON, Page, shown};
+use crate::http::{Http, JSON, Page};
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// The namespace to ask in where the context names none: who asks is looked at before whether it is there.
@@ -73,7 +74,7 @@ pub(super) fn ask(
             401 => return Ok(Identity::Nobody(told(http, &page, answer.as_ref()))),
             404 => {}
             500..=599 => {
-                let what = format!("{} answered {}", shown(&url), page.status);
+                let what = format!("{} answered {}", redacted_url(&url), page.status);
                 return Ok(Identity::Unproven(Error::new(Slug::ServerError, what)));
             }
             _ => return Ok(Identity::Refused(told(http, &page, answer.as_ref()))),
@@ -113,7 +114,11 @@ fn told(http: &Http<'_>, page: &Page, answer: Option<&Value>) -> String {
     let message = answer.and_then(|answer| answer.get("message")?.as_str());
     let words = message.map(|message| format!(": {:?}", http.quoted(innermost(message))));
     let words = words.unwrap_or_default();
-    format!("{} answered {}{words}", shown(&page.url), page.summary())
+    format!(
+        "{} answered {}{words}",
+        redacted_url(&page.url),
+        page.summary()
+    )
 }
 
 #[cfg(test)]

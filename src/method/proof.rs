@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
-use crate::http::{Http, JSON, Page, shown};
+use crate::http::{Http, JSON, Page};
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// The health paths of both API generations.
@@ -60,7 +61,7 @@ pub fn prove_explaining(
                     return Err(explained.unwrap_or_else(|| not_accepted(&page)));
                 }
                 500..=599 => {
-                    let what = format!("{} answered {}", shown(&url), page.status);
+                    let what = format!("{} answered {}", redacted_url(&url), page.status);
                     return Ok(Proof::Unproven(Error::new(Slug::ServerError, what)));
                 }
                 _ => {}
@@ -71,7 +72,7 @@ pub fn prove_explaining(
         None => Ok(Proof::NotFound),
         Some(url) => Err(Error::new(
             Slug::LoginNotAccepted,
-            format!("{} answers a web page where the Kubeflow Pipelines API answers JSON", shown(&url)),
+            format!("{} answers a web page where the Kubeflow Pipelines API answers JSON", redacted_url(&url)),
         )
         .hint("either the credential does not count there, or the endpoint is not the API's address, which often ends in /pipeline")),
     }
@@ -107,7 +108,7 @@ fn not_accepted(page: &Page) -> Error {
         Slug::LoginNotAccepted,
         format!(
             "{} does not accept the credential: it answered {}",
-            shown(&page.url),
+            redacted_url(&page.url),
             page.summary()
         ),
     )

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use super::{absolute, check, load, path, read_text};
 use crate::cli::Setting;
-use crate::cli::options::TargetOptions;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, ContextEntry, Source};
-use crate::config::shown::without_userinfo;
+use crate::config::options::TargetOptions;
 use crate::config::{
     self,
     context::{Context, Deadlines, Method, StoreChoice},
@@ -17,6 +16,7 @@ use crate::config::{
 use crate::endpoint::{Endpoint, Origin};
 use crate::environment;
 use crate::error::{Error, Result, Slug};
+use crate::sanitize::address::without_userinfo;
 use crate::shell;
 use crate::store::EditedFile;
 

@@ -1,5 +1,6 @@
 //! Reads the pages of a login: forms, connector links, and what a server says to people. Pure: text in, values out.
 
+mod attributes;
 mod controls;
 mod elements;
 mod reader;

@@ -9,8 +9,8 @@ use url::Url;
 use crate::config::context::{Context, Dex};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
-use crate::http::{fit_to_show, shown};
 use crate::method::safe_way;
+use crate::sanitize::{redacted_url, sanitized};
 use crate::shell;
 
 /// What has been seen on the way so far.
@@ -126,7 +126,7 @@ impl Walked {
             .as_ref()
             .filter(|wanted| **wanted != id)
         {
-            let offered = fit_to_show(&id);
+            let offered = sanitized(&id);
             return Err(Error::new(
                 Slug::ConnectorUnknown,
                 format!("Dex went straight to its connector {id:?}, not to {wanted:?}: it offers {offered} only"),
@@ -190,7 +190,7 @@ pub(super) fn may_post(
     if !walked.is_login_form(page) {
         return Err(Error::new(
             Slug::LoginNotUnderstood,
-            format!("{} asks for a password but is no login form of Dex's", shown(page)),
+            format!("{} asks for a password but is no login form of Dex's", redacted_url(page)),
         )
         .hint("the password was not sent: this program logs in at Dex's own form only; check the endpoint"));
     }
@@ -198,7 +198,7 @@ pub(super) fn may_post(
     if origin != Origin::of(action) || page.path() != action.path() {
         return Err(Error::new(
             Slug::PasswordOriginRefused,
-            format!("the login form at {} would send the password to {}", shown(page), shown(action)),
+            format!("the login form at {} would send the password to {}", redacted_url(page), redacted_url(action)),
         )
         .hint("the password was not sent: Dex's form leads to its own address; ask the endpoint's administrator what changed it"));
     }

@@ -14,8 +14,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 use crate::endpoint::{Origin, is_loopback, is_private_way};
-use crate::http::fit_to_show;
-use crate::http::shown;
+use crate::sanitize::{redacted_url, sanitized};
 
 /// The domain of Google's APIs.
 const GOOGLE: &str = "googleapis.com";
@@ -73,7 +72,7 @@ impl Allowed {
         }
         Err(format!(
             "{} is neither an https address below {GOOGLE} nor an http address of this machine or its own link",
-            shown(&url)
+            redacted_url(&url)
         ))
     }
 
@@ -91,7 +90,7 @@ impl Allowed {
         if is_googles || self.is_own(&url) {
             return Ok(url);
         }
-        Err(format!("{} is {what_else}", shown(&url)))
+        Err(format!("{} is {what_else}", redacted_url(&url)))
     }
 
     fn is_own(&self, url: &Url) -> bool {
@@ -167,12 +166,15 @@ fn is_below_oauth2(path: &str) -> bool {
 }
 
 fn parsed(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| format!("{:?} is not a URL", fit_to_show(text)))?;
+    let url = Url::parse(text).map_err(|_| format!("{:?} is not a URL", sanitized(text)))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("{} holds a user name or password", shown(&url)));
+        return Err(format!(
+            "{} holds a user name or password",
+            redacted_url(&url)
+        ));
     }
     if url.fragment().is_some() {
-        return Err(format!("{} has a fragment (#...)", shown(&url)));
+        return Err(format!("{} has a fragment (#...)", redacted_url(&url)));
     }
     Ok(url)
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::{Error, Result, Slug};
 use crate::http::api::{Answer, Api};
-use crate::http::shown;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// A refusal's code and words, in the form of either API.
@@ -39,7 +39,7 @@ enum WrittenError {
 
 /// Reads the answer of the API at `url`, or explains its refusal.
 pub(super) fn read<T: DeserializeOwned>(api: &Api<'_>, answer: &Answer, url: &Url) -> Result<T> {
-    let place = shown(url);
+    let place = redacted_url(url);
     match answer.status {
         200 => serde_json::from_str(answer.body.expose()).map_err(|_| {
             // The library's words could quote a token.

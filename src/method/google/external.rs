@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::file::Reading;
+use super::reading::Reading;
 use super::service_account::TokenAnswer;
 use super::{Minted, Minting, answer};
 use crate::error::{Error, Result, Slug};

@@ -5,30 +5,22 @@
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
 use serde::Deserialize;
-use url::Url;
 
-use super::address::{self, Allowed};
+use super::address::Allowed;
 use super::credentials::Credentials;
 use super::external::{External, WrittenSource};
 use super::impersonation::Target;
+use super::reading::{IMPERSONATION, Reading};
 use super::service_account::Key;
 use super::user::User;
 use crate::config::context::CredentialFile;
 use crate::config::source::can_be_read_by_others;
-use crate::error::{Error, Result, Slug};
-use crate::http::fit_to_show;
-use crate::read_file::{self, Kind, ONE_MIB};
+use crate::error::Result;
+use crate::sanitize::sanitized;
 use crate::secret::Secret;
 use crate::shell;
 use crate::trace::Trace;
-
-/// The key of the address that gives tokens of a service account.
-const IMPERSONATION: &str = "service_account_impersonation_url";
-/// The token address of files that name none.
-const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// The keys of every kind, as written.
 #[derive(Deserialize)]
@@ -61,22 +53,6 @@ struct Written {
 #[derive(Deserialize)]
 struct WrittenImpersonation {
     token_lifetime_seconds: Option<u32>,
-}
-
-/// A file that is being read: for errors, and for the addresses that are allowed.
-#[derive(Clone, Copy)]
-pub(super) struct Reading<'a> {
-    path: &'a Path,
-    allowed: &'a Allowed,
-}
-
-/// Takes what a credential file holds; a pipe in its place has its time.
-pub(super) fn content(path: &Path) -> Result<Secret, String> {
-    let bytes = read_file::read(path, Kind::FileOrPipe(read_file::PATIENCE), ONE_MIB)
-        .map_err(|error| error.to_string())?;
-    std::str::from_utf8(&bytes)
-        .map(Secret::new)
-        .map_err(|_| "it is not text".to_owned())
 }
 
 /// Reads the credentials of a file.
@@ -116,7 +92,7 @@ fn credentials(written: Written, reading: Reading<'_>) -> Result<Credentials> {
     if let Some(domain) = written.universe_domain.as_deref()
         && domain != "googleapis.com"
     {
-        let domain = fit_to_show(domain);
+        let domain = sanitized(domain);
         let what =
             format!("is for the universe {domain:?}, and this program knows googleapis.com only");
         return Err(reading.unsupported(&what));
@@ -127,7 +103,7 @@ fn credentials(written: Written, reading: Reading<'_>) -> Result<Credentials> {
         Some("impersonated_service_account") => impersonated(written, reading),
         Some("external_account") => external(written, reading),
         Some(other) => {
-            let other = fit_to_show(other);
+            let other = sanitized(other);
             Err(reading.unsupported(&format!("is of the type {other:?}, which this program does not know")))
         }
         None => Err(reading.invalid("has no \"type\", as every Google credential file has")
@@ -195,81 +171,4 @@ fn external(written: Written, reading: Reading<'_>) -> Result<Credentials> {
         Some(target) => Credentials::Impersonated(Box::new(external), target),
         None => external,
     })
-}
-
-impl Reading<'_> {
-    /// Takes a key's value, which must be there and not empty.
-    pub(super) fn required<T>(self, key: &str, value: Option<T>) -> Result<T> {
-        value.ok_or_else(|| self.invalid(&format!("has no {key:?}")))
-    }
-
-    fn token_uri(self, text: Option<&str>) -> Result<Url> {
-        let judged = self.allowed.token_uri(text.unwrap_or(TOKEN_URI));
-        judged.map_err(|why| self.receives("token_uri", &why))
-    }
-
-    fn token_url(self, text: &str) -> Result<Url> {
-        let judged = self.allowed.token_url(text);
-        judged.map_err(|why| self.receives("token_url", &why))
-    }
-
-    fn impersonation(self, text: &str) -> Result<Url> {
-        let judged = self.allowed.impersonation(text);
-        judged.map_err(|why| self.receives(IMPERSONATION, &why))
-    }
-
-    /// Makes the error for an address that would receive secrets.
-    fn receives(self, key: &str, why: &str) -> Error {
-        self.refused(key, why).hint(
-            "use a file from Google; if you trust that address with what the file holds, name it in the context: `token-uri: ADDRESS` below `iap:` or `gcp:`",
-        )
-    }
-
-    /// Judges an address that gives subject tokens, and the headers that it is asked with.
-    pub(super) fn source_address<'h>(
-        self,
-        text: &str,
-        mut headers: impl Iterator<Item = &'h String>,
-    ) -> Result<Url> {
-        let judged = self.allowed.subject_token(text);
-        let url = judged.map_err(|why| self.refused("credential_source.url", &why).hint(
-            "have another program write the subject token to a file, and name that file (credential_source.file); on GitHub Actions, give the job `permissions: {id-token: write}`, and its runner's own address is allowed",
-        ))?;
-        match headers.find(|header| address::is_for_metadata(&url, header)) {
-            Some(header) => Err(self.refused(
-                "credential_source.headers",
-                &format!("{header:?} would have Google's metadata server give a token of this machine"),
-            )
-            .hint("to use the machine's own service account, leave the credential file out: unset GOOGLE_APPLICATION_CREDENTIALS")),
-            None => Ok(url),
-        }
-    }
-
-    /// Makes the error for a file of the wrong form; `what` goes after its name.
-    pub(super) fn invalid(self, what: &str) -> Error {
-        let what = format!("the credential file {} {what}", self.path.display());
-        Error::new(Slug::GoogleCredentialsInvalid, what)
-    }
-
-    /// Makes the error for a file of a kind that this program cannot use.
-    pub(super) fn unsupported(self, what: &str) -> Error {
-        let what = format!("the credential file {} {what}", self.path.display());
-        Error::new(Slug::GoogleCredentialsUnsupported, what)
-    }
-
-    fn broken(self, what: &str) -> Error {
-        let what = format!(
-            "the credential file {} is broken: {what}",
-            self.path.display()
-        );
-        Error::new(Slug::GoogleCredentialsInvalid, what)
-    }
-
-    fn refused(self, key: &str, why: &str) -> Error {
-        let what = format!(
-            "the credential file {} sends to a stranger: its {key} {why}",
-            self.path.display()
-        );
-        Error::new(Slug::GoogleCredentialsAddressRefused, what)
-    }
 }

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::Minted;
 use crate::error::{Error, Result, Slug};
-use crate::http::{ServerClock, fit_to_show};
+use crate::http::ServerClock;
 use crate::jwt::{self, Claims};
+use crate::sanitize::sanitized;
 use crate::secret::Secret;
 
 /// Both forms that Google documents
@@ -49,11 +50,11 @@ fn checked_claims_at(token: &Secret, audience: &str, now: DateTime<Utc>) -> Resu
     }
     let issuer = jwt::text_claim(token, "iss").unwrap_or_default();
     if !ISSUERS.contains(&issuer.as_str()) {
-        let issuer = fit_to_show(&issuer);
+        let issuer = sanitized(&issuer);
         return Err(invalid(&format!("it is from {issuer:?}, not from Google")));
     }
     if claims.audiences != [audience] {
-        let found = fit_to_show(&claims.audiences.join(", "));
+        let found = sanitized(&claims.audiences.join(", "));
         return Err(invalid(&format!(
             "it is meant for {found:?}, not for {audience:?}"
         )));

@@ -10,7 +10,7 @@ use url::Url;
 use super::{Minted, Minting, answer, id_token};
 use crate::config::context::ServiceAccount;
 use crate::error::{Error, Result, Slug};
-use crate::http::shown;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 const IAM_CREDENTIALS: &str =
@@ -74,7 +74,7 @@ impl Target {
         let no_account = || {
             format!(
                 "its service_account_impersonation_url {} names no service account",
-                shown(url)
+                redacted_url(url)
             )
         };
         let path = url

@@ -12,7 +12,7 @@ use super::{Minted, Minting, answer, id_token};
 use crate::environment::GCE_METADATA_HOST;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Answer;
-use crate::http::shown;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// The server's address on every machine of Google's: no name server is needed for it.
@@ -83,7 +83,7 @@ impl MetadataServer {
     }
 
     fn refused(&self, answer: &Answer, url: &Url) -> Error {
-        let (place, status) = (shown(url), answer.status);
+        let (place, status) = (redacted_url(url), answer.status);
         if status == 429 || status >= 500 {
             return unwell(answer, url);
         }
@@ -132,7 +132,7 @@ fn check_flavor(answer: &Answer, url: &Url) -> Result<()> {
             Slug::GoogleMetadataUntrusted,
             format!(
                 "{} answers, and is not Google's metadata server",
-                shown(url)
+                redacted_url(url)
             ),
         )
         .because("its answer has no header \"Metadata-Flavor: Google\"")),
@@ -140,12 +140,15 @@ fn check_flavor(answer: &Answer, url: &Url) -> Result<()> {
 }
 
 fn unwell(answer: &Answer, url: &Url) -> Error {
-    let what = format!("{} answered {}", shown(url), answer.status);
+    let what = format!("{} answered {}", redacted_url(url), answer.status);
     Error::new(Slug::ServerError, what)
 }
 
 fn missing(url: &Url, why: &str) -> Error {
-    let what = format!("no service account from the metadata server {}", shown(url));
+    let what = format!(
+        "no service account from the metadata server {}",
+        redacted_url(url)
+    );
     Error::new(Slug::GoogleCredentialsMissing, what).because(why)
 }
 

@@ -15,7 +15,7 @@ use url::Url;
 use super::{Minted, Minting, answer, id_token};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
-use crate::http::shown;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// The grant of RFC 7523 section 2.1.
@@ -66,7 +66,7 @@ impl Key {
     pub(super) fn id_token(&self, minting: Minting<'_>, audience: &str) -> Result<Minted> {
         let answer = self.exchange(minting, "target_audience", audience)?;
         let token = answer.id_token.ok_or_else(|| {
-            let what = format!("{} gave no ID token", shown(&self.token_uri));
+            let what = format!("{} gave no ID token", redacted_url(&self.token_uri));
             Error::new(Slug::OauthTokenInvalid, what)
         })?;
         id_token::minted(token, audience, (minting.run.now)(), minting.api.clock())
@@ -169,11 +169,11 @@ impl TokenAnswer {
             }),
             (None, _) => Err(Error::new(
                 Slug::OauthTokenInvalid,
-                format!("{} gave no access token", shown(url)),
+                format!("{} gave no access token", redacted_url(url)),
             )),
             (_, None) => Err(Error::new(
                 Slug::OauthTokenInvalid,
-                format!("{} gave an access token without its end", shown(url)),
+                format!("{} gave an access token without its end", redacted_url(url)),
             )),
         }
     }

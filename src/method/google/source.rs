@@ -1,9 +1,5 @@
-//! Finds the credentials that count: what the context names, else application default credentials
-//! (<https://google.aip.dev/auth/4110>): `GOOGLE_APPLICATION_CREDENTIALS`, gcloud's file, the metadata server.
+//! Finds the credentials that count, which the configuration has settled.
 
-use std::path::PathBuf;
-
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::address::Allowed;
@@ -13,24 +9,12 @@ use super::impersonation::Target;
 use super::metadata::MetadataServer;
 use super::service_account::Key;
 use super::{Google, Minting};
-use crate::config::context::CredentialFile;
 use crate::endpoint::Origin;
 use crate::environment::{
-    ACTIONS_ID_TOKEN_REQUEST_URL, Environment, GCE_METADATA_HOST, GOOGLE_APPLICATION_CREDENTIALS,
+    ACTIONS_ID_TOKEN_REQUEST_URL, Environment, GOOGLE_APPLICATION_CREDENTIALS,
 };
 use crate::error::{Error, Result, Slug};
 use crate::run::Run;
-
-/// Finds which credentials count, reads their file, and names them: by what the file holds, as another account's file
-/// may lie at the same path.
-pub fn settle(google: &mut Google, environment: &Environment) {
-    google.file = credential_file(google, environment).map(|path| {
-        let path = std::path::absolute(&path).unwrap_or(path);
-        let content = file::content(&path);
-        CredentialFile { path, content }
-    });
-    google.identity = identity(google, environment);
-}
 
 /// Finds the credentials, with the service account on top that the context has them impersonate.
 pub(super) fn find(minting: Minting<'_>) -> Result<Credentials> {
@@ -103,63 +87,6 @@ fn allowed(google: &Google, environment: &Environment) -> Allowed {
     }
 }
 
-/// Names the credentials: part of what tells stored tokens apart.
-fn identity(google: &Google, environment: &Environment) -> String {
-    let own = match &google.file {
-        Some(CredentialFile { path, content }) => {
-            let digest = content.as_ref().map(|text| Sha256::digest(text.expose()));
-            // Half of it tells any two files apart. A file that cannot be read gives no token to store.
-            let digest = digest.map(|digest| format!("#sha256:{digest:.32x}"));
-            format!("{}{}", path.display(), digest.unwrap_or_default())
-        }
-        None => match (environment.get(GCE_METADATA_HOST), machine()) {
-            (None, None) => "metadata".to_owned(),
-            (host, machine) => format!(
-                "metadata@{}",
-                [host.map(str::to_owned), machine]
-                    .into_iter()
-                    .flatten()
-                    .collect::<Vec<_>>()
-                    .join("/")
-            ),
-        },
-    };
-    let account = google.service_account.as_ref();
-    let impersonated = account.and_then(|account| account.impersonate.as_deref());
-    match impersonated {
-        Some(email) => format!("{email} by {own}"),
-        None => own,
-    }
-}
-
-/// Names the machine or pod, whose service account the metadata server gives tokens of: a home folder may be that of
-/// several, and a machine may have another account from its next start on.
-fn machine() -> Option<String> {
-    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
-    let (host, start) = (read("hostname")?, read("random/boot_id"));
-    Some(format!(
-        "{}/{}",
-        host.trim(),
-        start.unwrap_or_default().trim()
-    ))
-}
-
-/// The file that counts, whether or not it can be read; `None` leaves the metadata server.
-fn credential_file(google: &Google, environment: &Environment) -> Option<PathBuf> {
-    let account = google.service_account.as_ref();
-    let of_context = account.and_then(|account| account.key_file.clone());
-    let of_variable = || {
-        environment
-            .path(GOOGLE_APPLICATION_CREDENTIALS)
-            .map(PathBuf::from)
-    };
-    let of_gcloud = || {
-        let path = environment.gcloud_credentials_file()?;
-        path.exists().then_some(path)
-    };
-    of_context.or_else(of_variable).or_else(of_gcloud)
-}
-
 /// Adds what was looked for, and where.
 fn with_places(error: Error, environment: &Environment) -> Error {
     if !matches!(
@@ -179,68 +106,4 @@ fn with_places(error: Error, environment: &Environment) -> Error {
         .because(format!(
             "gcloud's application default credentials are not there: {file}"
         ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::context::ServiceAccount;
-
-    fn google(key_file: Option<&str>, impersonate: Option<&str>) -> Google {
-        Google {
-            service_account: Some(ServiceAccount {
-                key_file: key_file.map(PathBuf::from),
-                impersonate: impersonate.map(str::to_owned),
-                ..ServiceAccount::default()
-            }),
-            ..Google::default()
-        }
-    }
-
-    fn settled(
-        key_file: Option<&str>,
-        impersonate: Option<&str>,
-        environment: &Environment,
-    ) -> String {
-        let mut google = google(key_file, impersonate);
-        settle(&mut google, environment);
-        google.identity
-    }
-
-    #[test]
-    fn the_context_counts_before_the_variable_and_that_before_gclouds_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let gcloud = folder.path().join("application_default_credentials.json");
-        let config = folder.path().to_str().unwrap();
-        let environment: Environment = [("CLOUDSDK_CONFIG", config)].into_iter().collect();
-        assert!(settled(None, None, &environment).starts_with("metadata"));
-        std::fs::write(&gcloud, "{}").unwrap();
-        assert_eq!(
-            settled(None, None, &environment),
-            // As `printf {} | sha256sum` begins.
-            format!(
-                "{}#sha256:44136fa355b3678a1146ad16f7e8649e",
-                gcloud.display()
-            )
-        );
-
-        let variables = [
-            ("CLOUDSDK_CONFIG", config),
-            (GOOGLE_APPLICATION_CREDENTIALS, "/v.json"),
-        ];
-        let environment: Environment = variables.into_iter().collect();
-        assert_eq!(settled(None, None, &environment), "/v.json");
-        assert_eq!(settled(Some("/c.json"), None, &environment), "/c.json");
-        assert_eq!(settled(None, Some("a@x"), &environment), "a@x by /v.json");
-    }
-
-    #[test]
-    fn a_relative_path_is_told_from_the_root() {
-        let environment = Environment::default();
-        let identity = settled(Some("no/such/key.json"), None, &environment);
-        assert!(
-            identity.starts_with('/') && identity.ends_with("/no/such/key.json"),
-            "{identity}"
-        );
-    }
 }

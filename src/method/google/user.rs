@@ -12,7 +12,7 @@ use url::Url;
 use super::{Minted, Minting};
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
-use crate::http::shown;
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// A person's credentials, of the type `authorized_user`.
@@ -45,7 +45,11 @@ impl User {
         let send = |request: HttpRequest| -> Result<HttpResponse, Error> {
             let answer = minting.api.send_oauth(request)?;
             if answer.status().is_server_error() {
-                let what = format!("{} answered {}", shown(&self.token_uri), answer.status());
+                let what = format!(
+                    "{} answered {}",
+                    redacted_url(&self.token_uri),
+                    answer.status()
+                );
                 return Err(Error::new(Slug::ServerError, what));
             }
             Ok(answer)
@@ -83,7 +87,7 @@ impl User {
         if code != "invalid_grant" {
             let what = format!(
                 "{} refused the credentials of {}",
-                shown(&self.token_uri),
+                redacted_url(&self.token_uri),
                 self.place()
             );
             return Error::new(Slug::OauthRefused, what).because(said);
@@ -106,7 +110,7 @@ impl User {
     fn not_understood(&self) -> Error {
         let what = format!(
             "{} answered something that holds no token",
-            shown(&self.token_uri)
+            redacted_url(&self.token_uri)
         );
         Error::new(Slug::OauthTokenInvalid, what)
     }

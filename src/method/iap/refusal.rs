@@ -4,7 +4,8 @@
 use super::client_id;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Slug};
-use crate::http::{Http, Page, shown};
+use crate::http::{Http, Page};
+use crate::sanitize::redacted_url;
 use crate::shell;
 
 /// What was tried, for the words of an explanation.
@@ -57,7 +58,7 @@ fn kind(status: u16, sentence: &str) -> Slug {
     reason = "of all errors, these are IAP's own"
 )]
 fn said(slug: Slug, page: &Page, words: &str, tried: &Tried<'_>) -> Error {
-    let place = shown(&page.url);
+    let place = redacted_url(&page.url);
     let what = match slug {
         Slug::IapEmptyToken => format!("IAP saw no token at {place}"),
         Slug::IapInvalidAudience => {
@@ -119,7 +120,7 @@ fn with_clients(error: Error, own: &str, page: &Page, words: &str, tried: &Tried
 fn said_of_managed(own: &str, page: &Page, words: &str) -> Error {
     let what = format!(
         "IAP at {} takes no token for its own client {own}",
-        shown(&page.url)
+        redacted_url(&page.url)
     );
     let error = Error::new(Slug::IapClientNotAllowed, what);
     error.because(format!("IAP says: {words}")).because(

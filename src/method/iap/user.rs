@@ -22,9 +22,9 @@ use crate::credential::Grant;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
-use crate::http::fit_to_show;
 use crate::loopback::{self, Loopback, Response};
 use crate::method::iap::refusal;
+use crate::sanitize::sanitized;
 use crate::secret::Secret;
 use crate::terminal;
 
@@ -373,7 +373,7 @@ fn explained(response: &BasicErrorResponse, doing: &str, api: &Api<'_>) -> Error
 }
 
 fn refused(words: &str) -> Error {
-    let words = fit_to_show(words);
+    let words = sanitized(words);
     Error::new(Slug::OauthRefused, "the login was refused in the browser")
         .because(format!("Google says: {words}"))
 }

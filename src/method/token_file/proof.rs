@@ -4,11 +4,12 @@ use super::TokenFile;
 use crate::config::Context;
 use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
-use crate::http::{Http, Page, shown};
+use crate::http::{Http, Page};
 use crate::jwt;
 use crate::method::identity::{self, Identity};
 use crate::method::proof::{self, Proof};
 use crate::method::{Fresh, bearer};
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// Tries a token at its endpoint.
@@ -61,7 +62,7 @@ fn unproven(fresh: Fresh, why: String) -> Fresh {
 }
 
 fn refused_by(http: &Http<'_>, file: &TokenFile, token: &Secret, page: &mut Page) -> Error {
-    let mut words = format!("{} answered {}", shown(&page.url), page.summary());
+    let mut words = format!("{} answered {}", redacted_url(&page.url), page.summary());
     // A page for people says nothing of the token.
     if !page.is("text/html")
         && let Ok(body) = page.text()

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::reader::Attributes;
+use super::attributes::Attributes;
 use super::{Field, Form};
 
 /// As many forms, and as many controls, as any page for people has; a page with more is read as one without any.

@@ -5,15 +5,16 @@
 
 use std::cell::{Cell, RefCell};
 
+use html5ever::LocalName;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
-use html5ever::{Attribute, LocalName};
 use url::Url;
 
 use super::PageText;
+use super::attributes::Attributes;
 use super::controls::Controls;
 use super::elements::{OpenElements, TooDeep};
 use super::texts::{Place, Texts};
@@ -92,24 +93,6 @@ fn end_of_piece(text: &str) -> usize {
         end -= 1;
     }
     end
-}
-
-/// The attributes of a start tag.
-pub(super) struct Attributes<'a>(&'a [Attribute]);
-
-impl Attributes<'_> {
-    /// Gives an attribute's value; its name in lower case.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut attributes = self.0.iter();
-        let found = attributes.find(|attribute| &*attribute.name.local == name);
-        found.map(|attribute| &*attribute.value)
-    }
-
-    fn classes(&self) -> impl Iterator<Item = &str> {
-        self.get("class")
-            .unwrap_or_default()
-            .split_ascii_whitespace()
-    }
 }
 
 struct Reader {
@@ -195,7 +178,7 @@ impl Reader {
 
 impl State {
     fn start(&mut self, url: &Url, tag: &Tag) -> Result<TokenSinkResult<()>, TooDeep> {
-        let (name, attributes) = (&*tag.name, Attributes(&tag.attrs));
+        let (name, attributes) = (&*tag.name, Attributes::new(&tag.attrs));
         self.open.before(name);
         self.closed();
         let depth = self.open.depth();

@@ -13,11 +13,11 @@ use zeroize::Zeroizing;
 use super::{External, unavailable};
 use crate::environment::GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES as ALLOW;
 use crate::error::Result;
-use crate::http::fit_to_show;
-use crate::method::google::file::Reading;
+use crate::method::google::reading::Reading;
 use crate::program;
 use crate::read_file::{self, Kind, ONE_MIB};
 use crate::run::Run;
+use crate::sanitize::sanitized;
 use crate::secret::Secret;
 
 /// How long the program may take where the file says nothing, in milliseconds.
@@ -168,7 +168,7 @@ impl Answer {
                 None => "no code".to_owned(),
             };
             let message = self.message.unwrap_or_else(|| "no message".to_owned());
-            return Err(fit_to_show(&format!("it says: {code}: {message}")));
+            return Err(sanitized(&format!("it says: {code}: {message}")));
         }
         if self
             .expiration_time

@@ -9,9 +9,9 @@ use url::Url;
 use super::unavailable;
 use crate::error::Result;
 use crate::http::api::Api;
-use crate::http::shown;
-use crate::method::google::file::Reading;
+use crate::method::google::reading::Reading;
 use crate::read_file::{self, Kind, ONE_MIB};
+use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
 /// How the token lies in what is read.
@@ -86,7 +86,7 @@ pub(super) fn from_url(
     headers: &[(String, Secret)],
     format: &Format,
 ) -> Result<Secret> {
-    let place = shown(url);
+    let place = redacted_url(url);
     let answer = api.get(url, headers)?;
     if answer.status != 200 {
         let what = format!(

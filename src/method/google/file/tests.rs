@@ -1,6 +1,9 @@
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::*;
+use crate::error::Slug;
 
 const PEM: &str = include_str!("../../../../tests/google/test-key-service-account.pem");
 const IMPERSONATION: &str =

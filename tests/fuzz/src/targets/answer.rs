@@ -9,11 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
 use kfp_credential::credential::{Cookie, Credential, Material, wire_time};
 use kfp_credential::endpoint::Endpoint;
+use kfp_credential::http::ServerClock;
 use kfp_credential::http::fuzzing::Cookies;
-use kfp_credential::http::{ServerClock, shown};
 use kfp_credential::protocol::document::{Answer, ConnectionView};
 use kfp_credential::protocol::format::{Format, render};
 use kfp_credential::protocol::request::ExecVersion;
+use kfp_credential::sanitize::redacted_url;
 use kfp_credential::secret::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use serde_json::Value;
@@ -67,7 +68,7 @@ pub(crate) fn run(bytes: &[u8]) {
             .unwrap_or_default(),
         connection: ConnectionView {
             certificate_authority: authority,
-            proxy_url: proxy.as_ref().map(shown),
+            proxy_url: proxy.as_ref().map(redacted_url),
             ..ConnectionView::default()
         },
         proxy_with_secrets: proxy.as_ref().map(|url| Secret::new(url.as_str())),

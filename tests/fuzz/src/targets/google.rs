@@ -8,9 +8,8 @@ use std::path::PathBuf;
 
 use kfp_credential::config::context::Method;
 use kfp_credential::config::file::ConfigFile;
-use kfp_credential::config::{Context, file, of_entry};
+use kfp_credential::config::{Context, file, google_credentials, of_entry};
 use kfp_credential::environment::Environment;
-use kfp_credential::method::google;
 use serde_json::Value;
 use url::Url;
 
@@ -60,9 +59,9 @@ fn among_servers(context: &mut Context, mut fields: Fields<'_>) {
         Method::Iap(iap)
             if iap.google.service_account.is_some() || iap.other_client_id.is_none() =>
         {
-            google::settle(&mut iap.google, &environment);
+            google_credentials::settle(&mut iap.google, &environment);
         }
-        Method::Gcp(google) => google::settle(google, &environment),
+        Method::Gcp(google) => google_credentials::settle(google, &environment),
         _ => {}
     }
     let context = &*context;

@@ -1,10 +1,13 @@
-//! What servers say, made fit for people: cut, visible, and never with what was sent to them.
+//! What is shown to people, made fit for that: a server's words are cut, visible and without what was sent to it, a URL
+//! goes without what may be secret in it.
 
+pub mod address;
 mod spellings;
 
 use std::ops::Range;
 
 use spellings::Searched;
+use url::Url;
 
 /// As many characters of a server's words as are shown to people.
 const MOST_WORDS: usize = 200;
@@ -20,7 +23,7 @@ const CUT_OUT: &str = "(withheld)";
 const WITHHELD: &str = "(withheld, as it repeats what was sent)";
 
 /// Makes a server's words fit to be shown: one line of visible characters, cut.
-pub fn fit_to_show(words: &str) -> String {
+pub fn sanitized(words: &str) -> String {
     let mut visible = words.chars().filter(|c| is_visible(*c));
     let mut shown: String = visible.by_ref().take(MOST_WORDS).collect();
     if visible.next().is_some() {
@@ -29,9 +32,19 @@ pub fn fit_to_show(words: &str) -> String {
     shown
 }
 
+/// Gives a URL for people: without its query, which may hold codes and states, and without a user name.
+pub fn redacted_url(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_username("").ok();
+    url.set_password(None).ok();
+    url.to_string()
+}
+
 /// Cuts out of words what repeats a secret: as it is, with other blanks, or encoded as in a URL, a form, HTML, JSON or
 /// base64. What is left never repeats one: where cutting cannot bring that about, nothing is left.
-pub(super) fn without(words: &str, secrets: &[&str]) -> String {
+pub fn without_secrets(words: &str, secrets: &[&str]) -> String {
     let mut end = words.len().min(MOST_SEARCHED);
     while !words.is_char_boundary(end) {
         end -= 1;
@@ -106,11 +119,8 @@ mod tests {
 
     #[test]
     fn a_servers_words_are_cut_and_cleaned() {
-        assert_eq!(fit_to_show("a\u{1b}[31mb\u{202e}c"), "a[31mbc");
-        assert_eq!(
-            fit_to_show(&"x".repeat(500)).chars().count(),
-            MOST_WORDS + 1
-        );
+        assert_eq!(sanitized("a\u{1b}[31mb\u{202e}c"), "a[31mbc");
+        assert_eq!(sanitized(&"x".repeat(500)).chars().count(), MOST_WORDS + 1);
     }
 
     #[test]
@@ -143,7 +153,7 @@ mod tests {
         let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
         let text = "word+%41&amp; \\n QUJDREVG ".repeat(40_000);
         let start = std::time::Instant::now();
-        without(&text, &secrets);
+        without_secrets(&text, &secrets);
         // A fraction of a second in a build for users; minutes where each one reads the text anew.
         assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
@@ -190,12 +200,12 @@ mod tests {
             ("hunhunter22ter22", &["hunter22"], WITHHELD),
             ("a cat has a hat", &["at"], WITHHELD),
         ] {
-            assert_eq!(without(words, secrets), shown, "{words}");
+            assert_eq!(without_secrets(words, secrets), shown, "{words}");
         }
         let many = "secret ".repeat(200);
-        assert_eq!(without(&many, &["secret"]), WITHHELD);
+        assert_eq!(without_secrets(&many, &["secret"]), WITHHELD);
         let long = "secret ".repeat(20_000);
-        assert_eq!(without(&long, &["secret"]), WITHHELD);
-        assert!(!without(&("x".repeat(70_000) + "secret"), &["secret"]).contains("secret"));
+        assert_eq!(without_secrets(&long, &["secret"]), WITHHELD);
+        assert!(!without_secrets(&("x".repeat(70_000) + "secret"), &["secret"]).contains("secret"));
     }
 }

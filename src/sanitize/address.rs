@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::http;
+use super::redacted_url;
 
 /// Stands in for what is not shown.
 pub const REDACTED: &str = "REDACTED";
@@ -22,7 +22,7 @@ pub fn redacted_address(text: &str) -> Option<String> {
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none();
-    (!is_open || text.contains('@')).then(|| http::shown(&url))
+    (!is_open || text.contains('@')).then(|| redacted_url(&url))
 }
 
 /// Takes user names and passwords out of every address in a text, such as a comment or the lines of an edit.
