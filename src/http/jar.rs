@@ -91,6 +91,15 @@ impl Jar {
             };
             raw = with_life;
         }
+        if let Some(label) = one_label(raw.domain()) {
+            if !url
+                .host_str()
+                .is_some_and(|host| host.eq_ignore_ascii_case(&label))
+            {
+                return;
+            }
+            raw.unset_domain();
+        }
         let Ok(cookie) = cookie_store::Cookie::try_from_raw_cookie(&raw, url) else {
             return;
         };
@@ -177,6 +186,13 @@ fn identity(cookie: &cookie_store::Cookie<'_>) -> Identity {
         cookie.path.as_ref().to_owned(),
         cookie.name().to_owned(),
     )
+}
+
+/// Gives a `Domain` of one label, such as `com`: a public suffix that is known without a list of them. A cookie for all
+/// hosts below one is none, and one of the host of that name is that host's alone (RFC 6265 section 5.3 step 5).
+fn one_label(domain: Option<&str>) -> Option<String> {
+    let label = domain?.trim_matches('.');
+    (!label.is_empty() && !label.contains('.')).then(|| label.to_owned())
 }
 
 fn domain(cookie: &cookie_store::Cookie<'_>) -> String {
@@ -298,6 +314,21 @@ mod tests {
             ],
         );
         assert_eq!(names(&jar, "https://kf.example.com/pipeline", 1), ["all"]);
+    }
+
+    #[test]
+    fn no_cookie_is_for_all_hosts_of_a_top_level_domain() {
+        let evil = jar(
+            "https://evil.test/",
+            &[
+                (1, "a=1; Domain=.test; Path=/"),
+                (1, "b=2; Domain=TEST; Path=/"),
+            ],
+        );
+        assert!(names(&evil, "https://evil.test/", 1).is_empty());
+        let local = jar("http://localhost/", &[(1, "c=3; Domain=localhost; Path=/")]);
+        assert_eq!(names(&local, "http://localhost/", 1), ["c"]);
+        assert!(names(&local, "http://kf.localhost/", 1).is_empty());
     }
 
     #[test]
