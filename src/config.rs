@@ -1,21 +1,23 @@
 //! From the configuration file, the options and the environment to one validated [`Context`].
 //!
-//! `file` is what is written, `context` what is meant, `entry` the way from the one to the other, `options` and `inputs`
-//! what adjusts it, `resolve` the precedence of all of them, `method` that of the method. `namespace` and
-//! `google_credentials` look around where nothing is said, `source` reads secrets from where the file says they are,
-//! `characters` refuses values that are no lines, `edit` changes the file.
+//! `file` is what is written, `context` what is meant, `entry` the way from the one to the other; `method` has a file for
+//! each method's block and the list of them. `options` and `inputs` adjust a context, `resolve` is the precedence of all of
+//! that, `detect` finds the method where nothing names one. `namespace` and `sdk_variables` look around, `source` reads
+//! secrets from where the file says they are, `check` and `characters` refuse values, `edit` changes the file.
 
 mod characters;
+mod check;
 pub mod context;
+mod detect;
 pub mod edit;
 mod entry;
 pub mod file;
-pub mod google_credentials;
 mod inputs;
-mod method;
+pub mod method;
 pub mod namespace;
 pub mod options;
 mod resolve;
+mod sdk_variables;
 pub mod source;
 
 pub use context::Context;

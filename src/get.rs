@@ -12,9 +12,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Context;
-use crate::config::context::{Iap, Method, StoreChoice};
-use crate::config::file::HeaderValue;
+use crate::config::context::StoreChoice;
+use crate::config::method::{Iap, Method};
 use crate::config::source;
+use crate::config::source::HeaderValue;
 use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::config::Context;
-use crate::config::context::Iap;
+use crate::config::method::Iap;
 use crate::credential::Grant;
 use crate::error::{Error, Result};
 use crate::run::Run;

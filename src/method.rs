@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::Context;
-use crate::config::context::{Dex, Method, TokenFile};
+use crate::config::method::{Dex, Method, TokenFile};
 use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};

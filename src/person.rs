@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use crate::config::Context;
-use crate::config::context::Dex;
-use crate::config::file::Source;
+use crate::config::method::Dex;
 use crate::config::source;
+use crate::config::source::Source;
 use crate::error::{Error, Result, Slug};
 use crate::method::dex::Person;
 use crate::run::Run;

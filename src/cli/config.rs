@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 use crate::cli::Setting;
 use crate::config::context::Context;
 use crate::config::edit::{self, Edit};
-use crate::config::file::{self, ConfigFile, ContextEntry, HeaderValue};
+use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::config::method::METHODS;
+use crate::config::method::block::{Addresses, Block, Key};
 use crate::config::options::{CommonOptions, ContactOptions, TargetOptions};
+use crate::config::source::HeaderValue;
 use crate::config::{Inputs, config_path, of_entry, resolve, resolve_entry};
 use crate::error::{Error, Result, Slug};
-use crate::sanitize::address::{REDACTED, redacted_address, without_userinfo};
+use crate::sanitize::address::{REDACTED, without_userinfo};
 use crate::sdk;
-pub(super) use write::{Found, check_saveable, save_client_id, save_context};
+pub(super) use write::{check_saveable, save_client_id, save_context};
 
 /// The verbs of `config`.
 #[derive(Debug, Subcommand)]
@@ -204,36 +207,19 @@ fn view(setting: &mut Setting<'_, '_>) -> Result<()> {
 
 /// Gives what is shown in place of the addresses of a context that are not shown as they are.
 fn redacted_addresses(entry: &ContextEntry) -> Vec<(Vec<&'static str>, Value)> {
-    let (dex, iap, gcp) = (entry.dex.as_ref(), entry.iap.as_ref(), entry.gcp.as_ref());
-    let single = [
-        (vec!["endpoint"], entry.endpoint.as_ref()),
-        (vec!["proxy-url"], entry.proxy_url.as_ref()),
+    let own: [(Key, Addresses<'_>); 3] = [
+        (&["endpoint"], Addresses::One(entry.endpoint.as_ref())),
+        (&["proxy-url"], Addresses::One(entry.proxy_url.as_ref())),
         (
-            vec!["iap", "token-uri"],
-            iap.and_then(|block| block.token_uri.as_ref()),
-        ),
-        (
-            vec!["gcp", "token-uri"],
-            gcp.and_then(|block| block.token_uri.as_ref()),
+            &["servers"],
+            Addresses::List(entry.servers.as_deref().unwrap_or_default()),
         ),
     ];
-    let lists = [
-        (vec!["servers"], entry.servers.as_ref()),
-        (
-            vec!["dex", "login-origins"],
-            dex.and_then(|block| block.login_origins.as_ref()),
-        ),
-    ];
-    let single = single
-        .into_iter()
-        .filter_map(|(path, text)| Some((path, json!(redacted_address(&text?.value)?))));
-    let lists = lists.into_iter().filter_map(|(path, texts)| {
-        let texts = texts?.iter().map(|text| text.value.as_str());
-        let is_redacted = texts.clone().any(|text| redacted_address(text).is_some());
-        let shown = texts.map(|text| redacted_address(text).unwrap_or_else(|| text.to_owned()));
-        is_redacted.then(|| (path, json!(shown.collect::<Vec<_>>())))
-    });
-    single.chain(lists).collect()
+    let blocks = METHODS.iter().filter_map(|keys| (keys.written)(entry));
+    let addresses = own.into_iter().chain(blocks.flat_map(Block::addresses));
+    addresses
+        .filter_map(|(path, addresses)| Some((path.to_vec(), addresses.redacted()?)))
+        .collect()
 }
 
 fn validate(setting: &mut Setting<'_, '_>) -> Result<()> {
@@ -346,14 +332,4 @@ fn sdk_file(setting: &Setting<'_, '_>) -> Result<PathBuf> {
 fn read_text(path: &Path) -> Result<String> {
     let text = file::read_text(path)?;
     Ok(text.map(|text| text.to_string()).unwrap_or_default())
-}
-
-/// A path of the command line is relative to where the command runs, one of the file to the file.
-fn absolute(path: Option<&PathBuf>) -> Option<String> {
-    path.map(|path| {
-        std::path::absolute(path)
-            .unwrap_or_else(|_| path.clone())
-            .to_string_lossy()
-            .into_owned()
-    })
 }

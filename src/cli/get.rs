@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use clap::Args;
 
 use crate::cli::Setting;
-use crate::config::context::{Connection, Context, Method};
+use crate::config::context::{Connection, Context};
+use crate::config::method::Method;
 use crate::config::options::{ContactOptions, TargetOptions};
 use crate::endpoint::is_loopback;
 use crate::environment;

@@ -6,11 +6,13 @@ use std::io::{BufRead, BufReader, Read};
 
 use clap::Args;
 
-use crate::cli::config::{self, Found};
+use crate::cli::config;
 use crate::cli::{Setting, words};
-use crate::config::context::{Context, Method};
-use crate::config::file::Source;
+use crate::config::context::Context;
+use crate::config::method::Method;
+use crate::config::method::block::Found;
 use crate::config::options::{ContactOptions, TargetOptions};
+use crate::config::source::Source;
 use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;

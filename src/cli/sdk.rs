@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::{Setting, config};
-use crate::config::context::{Context, Iap};
+use crate::config::context::Context;
+use crate::config::method::Iap;
 use crate::config::options::{ContactOptions, TargetOptions};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;

@@ -5,7 +5,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::{Setting, config, words};
-use crate::config::context::{Context, Method, StoreChoice};
+use crate::config::context::{Context, StoreChoice};
+use crate::config::method::Method;
 use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::{Credential, Material, wire_time};
 use crate::error::{Error, Result, Slug};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::config::file::{HeaderValue, Source};
+use crate::config::method::Method;
+use crate::config::source::HeaderValue;
 use crate::endpoint::{Endpoint, Origin};
-use crate::secret::Secret;
 use crate::shell;
 
 /// A target and how to log in there, checked.
@@ -39,95 +39,6 @@ pub struct Context {
     pub deadlines: Deadlines,
     /// The variables of the kfp SDK that are set, and not for this endpoint.
     pub left_aside: Vec<&'static str>,
-}
-
-/// How to log in.
-#[derive(Debug)]
-pub enum Method {
-    /// Nothing names one: the endpoint tells. What is known for a Dex login comes along.
-    Detect(Dex),
-    /// Dex's login form.
-    Dex(Dex),
-    /// Google Identity-Aware Proxy: an ID token.
-    Iap(Iap),
-    /// AI Platform Pipelines behind Google's inverse proxy: an access token.
-    Gcp(Google),
-    /// A bearer token that somebody else keeps fresh in a file.
-    TokenFile(TokenFile),
-    /// The endpoint asks for no credential.
-    None,
-}
-
-/// What a login at Dex's form needs.
-#[derive(Debug, Default)]
-pub struct Dex {
-    /// The user name or e-mail address to type in.
-    pub username: Option<String>,
-    /// Where the password comes from; `None` leaves what `login --save-password` stored.
-    pub password: Option<Source>,
-    /// The connector's id; `None` takes the only one, else `local`.
-    pub connector: Option<String>,
-    /// Further origins that may see the password.
-    pub login_origins: Vec<Origin>,
-}
-
-/// What a login at Google Identity-Aware Proxy needs.
-#[derive(Debug, Default)]
-pub struct Iap {
-    /// The OAuth client of IAP itself: the audience of its ID tokens.
-    pub client_id: Option<String>,
-    /// The desktop client that people log in with.
-    pub other_client_id: Option<String>,
-    /// Where that client's secret comes from; Google asks for it, and yet it protects nothing (RFC 8252 section 8.5).
-    pub other_client_secret: Option<Source>,
-    /// The account to log in with, an e-mail address.
-    pub account: Option<String>,
-    /// Credentials that need no person.
-    pub google: Google,
-}
-
-/// Where Google credentials that need no person come from.
-#[derive(Debug, Default)]
-pub struct Google {
-    /// The service account, where the context names one.
-    pub service_account: Option<ServiceAccount>,
-    /// A token address, beside Google's own, that a credential file may name.
-    pub token_uri: Option<url::Url>,
-    /// The credential file that counts, which is read once: what tells tokens apart is what makes them.
-    pub file: Option<CredentialFile>,
-    /// Names the credentials that count: tokens of others are not ours.
-    pub identity: String,
-}
-
-/// A credential file as it was found.
-#[derive(Debug)]
-pub struct CredentialFile {
-    /// Where it is, absolute.
-    pub path: PathBuf,
-    /// What it holds, or why it cannot be read.
-    pub content: Result<Secret, String>,
-}
-
-/// How a service account is reached.
-#[derive(Debug, Default)]
-pub struct ServiceAccount {
-    /// Its key file; `None` leaves the default credentials.
-    pub key_file: Option<PathBuf>,
-    /// The account to impersonate, an e-mail address.
-    pub impersonate: Option<String>,
-    /// The chain of accounts between.
-    pub delegates: Vec<String>,
-    /// Whether a JWT signed with the key itself is the credential: no network at all.
-    pub self_signed: bool,
-}
-
-/// Where a bearer token is read.
-#[derive(Debug, Default)]
-pub struct TokenFile {
-    /// The file.
-    pub path: PathBuf,
-    /// The audience that a JWT in it must be meant for.
-    pub audience: Option<String>,
 }
 
 /// Where credentials rest.
@@ -222,71 +133,6 @@ impl Deadlines {
             request: scale(usual.request),
             login,
             lock: scale(usual.lock),
-        }
-    }
-}
-
-impl Method {
-    /// Names the method as the configuration file does; `auto` while the endpoint has not told.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Method::Detect(_) => "auto",
-            Method::Dex(_) => "dex",
-            Method::Iap(_) => "iap",
-            Method::Gcp(_) => "gcp",
-            Method::TokenFile(_) => "token-file",
-            Method::None => "none",
-        }
-    }
-
-    /// Gives where Google credentials that need no person come from.
-    pub fn google(&self) -> Option<&Google> {
-        match self {
-            Method::Iap(iap) => Some(&iap.google),
-            Method::Gcp(google) => Some(google),
-            Method::Detect(_) | Method::Dex(_) | Method::TokenFile(_) | Method::None => None,
-        }
-    }
-
-    /// Gives what a login at Dex's form may use.
-    pub fn dex(&self) -> Option<&Dex> {
-        match self {
-            Method::Detect(dex) | Method::Dex(dex) => Some(dex),
-            Method::Iap(_) | Method::Gcp(_) | Method::TokenFile(_) | Method::None => None,
-        }
-    }
-
-    /// Gives what refresh tokens are kept by: no other method has any.
-    pub fn iap(&self) -> Option<&Iap> {
-        match self {
-            Method::Iap(iap) => Some(iap),
-            Method::Detect(_)
-            | Method::Dex(_)
-            | Method::Gcp(_)
-            | Method::TokenFile(_)
-            | Method::None => None,
-        }
-    }
-
-    /// Tells whether what it gives is kept in the store.
-    pub fn rests_in_store(&self) -> bool {
-        match self {
-            Method::Detect(_) | Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) | Method::None => {
-                true
-            }
-            // Somebody else keeps it fresh.
-            Method::TokenFile(_) => false,
-        }
-    }
-
-    /// Tells whether a login is sure to send a secret to the endpoint, or to be given one there; inside a cluster a pod's
-    /// token is at home.
-    pub fn carries_secrets(&self, in_cluster: bool) -> bool {
-        match self {
-            Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) => true,
-            Method::TokenFile(_) => !in_cluster,
-            // Dex's rules ask the same as soon as the endpoint has turned out to be behind one.
-            Method::Detect(_) | Method::None => false,
         }
     }
 }

@@ -2,23 +2,21 @@
 //! line and column.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use rustls::pki_types::ServerName;
-use serde_saphyr::Spanned;
 
 use crate::config::characters;
+use crate::config::check::Check;
 use crate::config::context::{
-    BearerHeader, Connection, Context, Deadlines, Dex, ExtraHeader, Google, Iap, Method,
-    ServiceAccount, StoreChoice, TokenFile,
+    BearerHeader, Connection, Context, Deadlines, ExtraHeader, StoreChoice,
 };
-use crate::config::file::{
-    self, ConfigFile, ContextEntry, HeaderValue, ServiceAccountBlock, Source,
-};
+use crate::config::file::{ConfigFile, ContextEntry};
+use crate::config::method;
+use crate::config::source::HeaderValue;
 use crate::endpoint::{Endpoint, Origin, no_url};
 use crate::environment::Environment;
 use crate::error::Result;
@@ -29,8 +27,12 @@ pub fn of_entry(
     entry: &ContextEntry,
     environment: &Environment,
 ) -> Result<Context> {
-    characters::check_entry(&file.path, entry)?;
-    let path = |text: &str| beside(&file.path, text, environment);
+    let check = Check {
+        file: &file.path,
+        context: &entry.name,
+        environment,
+    };
+    characters::check_entry(&check, entry)?;
     let mut headers = Vec::new();
     for (name, value) in entry.headers.iter().flatten() {
         let reserved = [
@@ -44,23 +46,22 @@ pub fn of_entry(
             || reserved.contains(&name.to_lowercase().as_str())
         {
             let what = format!("the extra header {name:?} is no header that can be set");
-            return Err(file::invalid_at(&file.path, &entry.name, &what));
+            return Err(check.refused(&what));
         }
         let value = match value {
             HeaderValue::Literal(text) => HeaderValue::Literal(text.clone()),
-            HeaderValue::From(source) => HeaderValue::From(located(source, &path)),
+            HeaderValue::From(source) => HeaderValue::From(check.located(source)),
         };
         headers.push(ExtraHeader {
             name: name.clone(),
             value,
         });
     }
-    let check = Checker { file: &file.path };
     Ok(Context {
         name: Some(entry.name.value.clone()),
         endpoint: check.parsed(entry.endpoint.as_ref(), "endpoint", Endpoint::parse)?,
         namespace: entry.namespace.clone(),
-        method: method_of_entry(file, entry, &path)?,
+        method: method::of_entry(entry, &check)?,
         store: check
             .parsed(entry.store.as_ref(), "store", parse_store)?
             .unwrap_or(StoreChoice::Auto),
@@ -76,7 +77,10 @@ pub fn of_entry(
             })?
             .unwrap_or_default(),
         connection: Connection {
-            certificate_authority: entry.certificate_authority.as_deref().map(path),
+            certificate_authority: entry
+                .certificate_authority
+                .as_deref()
+                .map(|text| check.path(text)),
             certificate_authority_data: check.parsed(
                 entry.certificate_authority_data.as_ref(),
                 "certificate-authority-data",
@@ -103,144 +107,6 @@ pub fn of_entry(
         deadlines: Deadlines::default(),
         left_aside: Vec::new(),
     })
-}
-
-fn method_of_entry(
-    file: &ConfigFile,
-    entry: &ContextEntry,
-    path: &dyn Fn(&str) -> PathBuf,
-) -> Result<Method> {
-    let check = Checker { file: &file.path };
-    let dex = entry.dex.as_ref().map(|block| -> Result<Method> {
-        Ok(Method::Dex(Dex {
-            username: block.username.clone(),
-            password: block.password.as_ref().map(|source| located(source, path)),
-            connector: block.connector.clone(),
-            login_origins: check.all_parsed(
-                block.login_origins.as_deref(),
-                "login-origins",
-                Origin::parse,
-            )?,
-        }))
-    });
-    let iap = entry.iap.as_ref().map(|block| -> Result<Method> {
-        let secret = block.other_client_secret.as_ref();
-        Ok(Method::Iap(Iap {
-            client_id: block.client_id.clone(),
-            other_client_id: block.other_client_id.clone(),
-            other_client_secret: secret.map(|source| located(source, path)),
-            account: block.account.clone(),
-            google: google(
-                &check,
-                block.service_account.as_ref(),
-                block.token_uri.as_ref(),
-                path,
-            )?,
-        }))
-    });
-    let gcp = entry.gcp.as_ref().map(|block| -> Result<Method> {
-        google(
-            &check,
-            block.service_account.as_ref(),
-            block.token_uri.as_ref(),
-            path,
-        )
-        .map(Method::Gcp)
-    });
-    let token_file = entry.token_file.as_ref().map(|block| -> Result<Method> {
-        Ok(Method::TokenFile(TokenFile {
-            path: block.path.as_deref().map(path).unwrap_or_default(),
-            audience: block.audience.clone(),
-        }))
-    });
-    let none = entry.none.as_ref().map(|_| Ok(Method::None));
-    let mut blocks = [dex, iap, gcp, token_file, none].into_iter().flatten();
-    match (blocks.next(), blocks.next()) {
-        (None, _) => Ok(Method::Detect(Dex::default())),
-        (Some(method), None) => method,
-        (Some(_), Some(_)) => Err(file::invalid_at(
-            &file.path,
-            &entry.name,
-            &format!(
-                "the context {:?} has more than one of dex, iap, gcp, token-file and none",
-                entry.name.value
-            ),
-        )),
-    }
-}
-
-fn google(
-    check: &Checker<'_>,
-    block: Option<&ServiceAccountBlock>,
-    token_uri: Option<&Spanned<String>>,
-    path: &dyn Fn(&str) -> PathBuf,
-) -> Result<Google> {
-    let service_account = block.map(|block| ServiceAccount {
-        key_file: block.key_file.as_deref().map(path),
-        impersonate: block.impersonate.clone(),
-        delegates: block.delegates.clone().unwrap_or_default(),
-        self_signed: block.self_signed.unwrap_or(false),
-    });
-    let token_uri = check.parsed(token_uri, "token-uri", |text| {
-        url::Url::parse(text).map_err(|error| error.to_string())
-    })?;
-    Ok(Google {
-        service_account,
-        token_uri,
-        ..Google::default()
-    })
-}
-
-/// Reads values of the file; an error names the line, column and key.
-struct Checker<'a> {
-    file: &'a Path,
-}
-
-impl Checker<'_> {
-    fn parsed<T>(
-        &self,
-        value: Option<&Spanned<String>>,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>> {
-        let Some(value) = value else { return Ok(None) };
-        match parse(&value.value) {
-            Ok(parsed) => Ok(Some(parsed)),
-            Err(what) => Err(file::invalid_at(
-                self.file,
-                value,
-                &format!("the value of {key} is wrong: {what}"),
-            )),
-        }
-    }
-
-    fn all_parsed<T>(
-        &self,
-        values: Option<&[Spanned<String>]>,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Vec<T>> {
-        let values = values.unwrap_or_default().iter();
-        values
-            .filter_map(|value| self.parsed(Some(value), key, &parse).transpose())
-            .collect()
-    }
-}
-
-/// Makes a source's file relative to the configuration file's folder.
-fn located(source: &Source, path: &dyn Fn(&str) -> PathBuf) -> Source {
-    match source {
-        Source::File(text) => Source::File(path(text).to_string_lossy().into_owned()),
-        Source::Env(_) | Source::Command(_) | Source::Keyring => source.clone(),
-    }
-}
-
-/// Reads a path of the file: `~/` is the home folder, what is relative lies beside the file.
-fn beside(file: &Path, text: &str, environment: &Environment) -> PathBuf {
-    match (text.strip_prefix("~/"), environment.home()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => file.parent().unwrap_or(Path::new("")).join(text),
-    }
 }
 
 pub(super) fn parse_store(name: &str) -> Result<StoreChoice, String> {

@@ -1,17 +1,21 @@
 //! The configuration file as it is written: YAML, unknown and duplicate keys refused, errors with line and column.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_saphyr::Spanned;
 use zeroize::Zeroizing;
 
+use crate::config::check::{invalid, invalid_at};
+use crate::config::method::dex::DexBlock;
+use crate::config::method::gcp::GcpBlock;
+use crate::config::method::iap::IapBlock;
+use crate::config::method::none::NoneBlock;
+use crate::config::method::token_file::TokenFileBlock;
+use crate::config::source::HeaderValue;
 use crate::error::{Error, Result, Slug};
 use crate::read_file::{self, Kind, ONE_MIB};
-use crate::secret::Secret;
 
 /// The `apiVersion` of the configuration file.
 pub const API_VERSION: &str = "kfp-credential/v1";
@@ -89,119 +93,6 @@ pub struct ContextEntry {
     pub token_file: Option<TokenFileBlock>,
     #[serde(default)]
     pub none: Option<NoneBlock>,
-}
-
-/// The block of the method `dex`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the keys are documented in protocol/config.schema.json"
-)]
-pub struct DexBlock {
-    #[serde(default)]
-    pub username: Option<String>,
-    #[serde(default)]
-    pub password: Option<Source>,
-    #[serde(default)]
-    pub connector: Option<String>,
-    #[serde(default)]
-    pub login_origins: Option<Vec<Spanned<String>>>,
-}
-
-/// The block of the method `iap`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the keys are documented in protocol/config.schema.json"
-)]
-pub struct IapBlock {
-    #[serde(default)]
-    pub client_id: Option<String>,
-    #[serde(default)]
-    pub other_client_id: Option<String>,
-    #[serde(default)]
-    pub other_client_secret: Option<Source>,
-    #[serde(default)]
-    pub account: Option<String>,
-    #[serde(default)]
-    pub service_account: Option<ServiceAccountBlock>,
-    #[serde(default)]
-    pub token_uri: Option<Spanned<String>>,
-}
-
-/// The block of the method `gcp`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the keys are documented in protocol/config.schema.json"
-)]
-pub struct GcpBlock {
-    #[serde(default)]
-    pub service_account: Option<ServiceAccountBlock>,
-    #[serde(default)]
-    pub token_uri: Option<Spanned<String>>,
-}
-
-/// How a Google service account is reached.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the keys are documented in protocol/config.schema.json"
-)]
-pub struct ServiceAccountBlock {
-    #[serde(default)]
-    pub key_file: Option<String>,
-    #[serde(default)]
-    pub impersonate: Option<String>,
-    #[serde(default)]
-    pub delegates: Option<Vec<String>>,
-    #[serde(default)]
-    pub self_signed: Option<bool>,
-}
-
-/// The block of the method `token-file`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the keys are documented in protocol/config.schema.json"
-)]
-pub struct TokenFileBlock {
-    #[serde(default)]
-    pub path: Option<String>,
-    #[serde(default)]
-    pub audience: Option<String>,
-}
-
-/// The empty block of the method `none`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoneBlock {}
-
-/// Where a secret comes from; the file itself holds none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// An environment variable.
-    Env(String),
-    /// A file; relative to the configuration file's folder.
-    File(String),
-    /// A program and its arguments, run without a shell.
-    Command(Vec<String>),
-    /// The OS keyring, where `login --save-password` put it.
-    Keyring,
-}
-
-/// An extra header's value: a source, or the text itself where it is no secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderValue {
-    /// The value as written.
-    Literal(Secret),
-    /// Where the value comes from.
-    From(Source),
 }
 
 /// Reads and checks the configuration file; `None` when it does not exist.
@@ -299,25 +190,6 @@ impl ConfigFile {
     }
 }
 
-/// Makes the error for a value of the file, with its line and column.
-pub fn invalid_at<T>(path: &Path, value: &Spanned<T>, what: &str) -> Error {
-    invalid(
-        path,
-        Some((value.referenced.line(), value.referenced.column())),
-        what,
-    )
-}
-
-fn invalid(path: &Path, place: Option<(u64, u64)>, what: &str) -> Error {
-    let place = place
-        .map(|(line, column)| format!(":{line}:{column}"))
-        .unwrap_or_default();
-    Error::new(
-        Slug::ConfigInvalid,
-        format!("{}{place}: {what}", path.display()),
-    )
-}
-
 /// Gives the parser's message without its location, which goes before the path as `file:line:column`.
 fn plain_message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
@@ -344,112 +216,4 @@ fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{feff}')
         .lines()
         .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-}
-
-impl<'de> Deserialize<'de> for Source {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(SourceVisitor {
-            literal_allowed: false,
-        })? {
-            HeaderValue::From(source) => Ok(source),
-            HeaderValue::Literal(_) => Err(serde::de::Error::custom(NOT_HERE)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for HeaderValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SourceVisitor {
-            literal_allowed: true,
-        })
-    }
-}
-
-const NOT_HERE: &str = "a secret cannot be written into this file: name its source, one of {env: NAME}, {file: PATH}, \
-                        {command: [PROGRAM, ARGUMENT]}, {keyring: true}";
-
-/// Reads a source without ever repeating a scalar that stands in its place: it may be the secret itself.
-struct SourceVisitor {
-    literal_allowed: bool,
-}
-
-impl<'de> Visitor<'de> for SourceVisitor {
-    type Value = HeaderValue;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "one of {env: NAME}, {file: PATH}, {command: [PROGRAM, ARGUMENT]}, {keyring: true}",
-        )
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HeaderValue, A::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-        struct Written {
-            env: Option<String>,
-            file: Option<String>,
-            command: Option<Vec<String>>,
-            keyring: Option<bool>,
-        }
-        let source = match Written::deserialize(MapAccessDeserializer::new(map))? {
-            Written {
-                env: Some(name),
-                file: None,
-                command: None,
-                keyring: None,
-            } => Source::Env(name),
-            Written {
-                env: None,
-                file: Some(path),
-                command: None,
-                keyring: None,
-            } => Source::File(path),
-            Written {
-                env: None,
-                file: None,
-                command: Some(command),
-                keyring: None,
-            } if !command.is_empty() => Source::Command(command),
-            Written {
-                env: None,
-                file: None,
-                command: None,
-                keyring: Some(true),
-            } => Source::Keyring,
-            _ => {
-                return Err(serde::de::Error::custom(
-                    "a source is exactly one of {env: NAME}, {file: PATH}, {command: [PROGRAM, ARGUMENT]}, {keyring: true}",
-                ));
-            }
-        };
-        Ok(HeaderValue::From(source))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<HeaderValue, E> {
-        if self.literal_allowed {
-            Ok(HeaderValue::Literal(Secret::new(value)))
-        } else {
-            Err(E::custom(NOT_HERE))
-        }
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<HeaderValue, E> {
-        self.visit_str(&value.to_string())
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<HeaderValue, E> {
-        self.visit_str(&value.to_string())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<HeaderValue, E> {
-        Err(E::custom(if self.literal_allowed {
-            "a header's value that looks like a number must be quoted"
-        } else {
-            NOT_HERE
-        }))
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<HeaderValue, E> {
-        self.visit_str(if value { "true" } else { "false" })
-    }
 }

@@ -1,263 +1,227 @@
-//! Which method a context uses, and what options and variables say of it.
+//! The methods as the configuration knows them: a file for each block, and one list of them all.
+//!
+//! What a method does is a folder of the same name in [`crate::method`].
 
-use std::path::{Path, PathBuf};
+pub mod block;
+pub(super) mod dex;
+pub(super) mod gcp;
+mod google;
+pub(super) mod iap;
+pub(super) mod none;
+#[cfg(test)]
+mod tests;
+pub(super) mod token_file;
+mod values;
 
-use crate::config::context::{Context, Dex, Google, Iap, Method, TokenFile};
-use crate::config::file::Source;
-use crate::config::google_credentials;
-use crate::config::inputs::{Inputs, wrong_value};
+use block::{Block, Found, Key, Values};
+pub use dex::Dex;
+pub use google::{CredentialFile, Google, ServiceAccount};
+pub use iap::Iap;
+pub use token_file::TokenFile;
+
+use crate::config::check::Check;
+use crate::config::file::ContextEntry;
 use crate::config::options::TargetOptions;
-use crate::endpoint::Endpoint;
-use crate::environment::{self, Environment};
-use crate::error::{Error, Result, Slug};
+use crate::error::Result;
 
-/// Where Kubernetes mounts the projected token that the Kubeflow documentation describes.
-const DEFAULT_TOKEN_FILE: &str = "/var/run/secrets/kubeflow/pipelines/token";
-/// The audience of that token, as the Kubeflow Pipelines API server reviews it.
-const PIPELINES_AUDIENCE: &str = "pipelines.kubeflow.org";
+/// How to log in.
+#[derive(Debug)]
+pub enum Method {
+    /// Nothing names one: the endpoint tells. What is known for a Dex login comes along.
+    Detect(Dex),
+    /// Dex's login form.
+    Dex(Dex),
+    /// Google Identity-Aware Proxy: an ID token.
+    Iap(Iap),
+    /// AI Platform Pipelines behind Google's inverse proxy: an access token.
+    Gcp(Google),
+    /// A bearer token that somebody else keeps fresh in a file.
+    TokenFile(TokenFile),
+    /// The endpoint asks for no credential.
+    None,
+}
 
-/// `--method` names the method, else the context does, else the options that belong to one; where nothing does, a mounted
-/// token is taken for an endpoint inside the cluster, and any other endpoint is asked.
-pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Result<()> {
-    let (target, environment) = (inputs.target, inputs.environment);
-    let sdk = Sdk::of(context.endpoint.as_ref(), environment);
-    let own = Some(context.method.name()).filter(|name| *name != "auto");
-    // The account of `iap` is given as the user of `dex` is.
-    let is_account = |option: &str| option == "--username" && own == Some("iap");
-    let implied = match implied_method(target)? {
-        Some((option, method))
-            if target.method.is_none()
-                && own.is_some_and(|own| own != method)
-                && !is_account(option) =>
-        {
-            let (own, name) = (context.method.name(), context.display_name());
-            let what = format!("{option} does not belong to the method {own} of {name}");
-            return Err(Error::new(Slug::Usage, what)
-                .hint("leave the option, or the variable that stands in for it, out, or say with --method which method to use instead"));
+/// What the configuration knows of a method. Nothing of it has a default: a new method decides all of it.
+pub struct Keys {
+    /// The method's name, which is its block's key.
+    pub name: &'static str,
+    /// The block's path in a context.
+    pub path: Key,
+    /// The method where the block is empty.
+    pub empty: fn() -> Method,
+    /// Gives a context's block, as written.
+    pub written: fn(&ContextEntry) -> Option<&dyn Block>,
+    /// Reads a context's block.
+    pub meant: fn(&ContextEntry, &Check<'_>) -> Option<Result<Method>>,
+    /// Gives the options that belong to this method alone, and which of them are given.
+    pub options: fn(&TargetOptions) -> Vec<(&'static str, bool)>,
+    /// Gives what `config set-context` writes of the options.
+    pub set: fn(&TargetOptions) -> Values,
+    /// Where `--username` stands for a key of this method.
+    pub username: Option<Key>,
+}
+
+/// All methods.
+pub static METHODS: [&Keys; 5] = [&DEX, &IAP, &GCP, &TOKEN_FILE, &NONE];
+
+static DEX: Keys = Keys {
+    name: "dex",
+    path: &["dex"],
+    empty: || Method::Dex(Dex::default()),
+    written: |entry| entry.dex.as_ref().map(|block| block as &dyn Block),
+    meant: |entry, check| Some(entry.dex.as_ref()?.meant(check).map(Method::Dex)),
+    options: dex::options,
+    set: dex::set,
+    username: Some(&["dex", "username"]),
+};
+
+static IAP: Keys = Keys {
+    name: "iap",
+    path: &["iap"],
+    empty: || Method::Iap(Iap::default()),
+    written: |entry| entry.iap.as_ref().map(|block| block as &dyn Block),
+    meant: |entry, check| Some(entry.iap.as_ref()?.meant(check).map(Method::Iap)),
+    options: iap::options,
+    set: iap::set,
+    username: Some(&["iap", "account"]),
+};
+
+static GCP: Keys = Keys {
+    name: "gcp",
+    path: &["gcp"],
+    empty: || Method::Gcp(Google::default()),
+    written: |entry| entry.gcp.as_ref().map(|block| block as &dyn Block),
+    meant: |entry, check| Some(entry.gcp.as_ref()?.meant(check).map(Method::Gcp)),
+    options: |_| Vec::new(),
+    set: |_| Values::new(),
+    username: None,
+};
+
+static TOKEN_FILE: Keys = Keys {
+    name: "token-file",
+    path: &["token-file"],
+    empty: || Method::TokenFile(TokenFile::default()),
+    written: |entry| entry.token_file.as_ref().map(|block| block as &dyn Block),
+    meant: |entry, check| {
+        Some(Ok(Method::TokenFile(
+            entry.token_file.as_ref()?.meant(check),
+        )))
+    },
+    options: token_file::options,
+    set: token_file::set,
+    username: None,
+};
+
+static NONE: Keys = Keys {
+    name: "none",
+    path: &["none"],
+    empty: || Method::None,
+    written: |entry| entry.none.as_ref().map(|block| block as &dyn Block),
+    meant: |entry, _| entry.none.as_ref().map(|_| Ok(Method::None)),
+    options: |_| Vec::new(),
+    set: |_| Values::new(),
+    username: None,
+};
+
+/// Names all methods in a sentence, with `word` before the last one.
+pub fn names(word: &str) -> String {
+    let names: Vec<&str> = METHODS.iter().map(|keys| keys.name).collect();
+    match names.split_last() {
+        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Reads the block of a context, of which there is at most one.
+pub(super) fn of_entry(entry: &ContextEntry, check: &Check<'_>) -> Result<Method> {
+    let mut blocks = METHODS.iter().filter_map(|keys| (keys.meant)(entry, check));
+    match (blocks.next(), blocks.next()) {
+        (None, _) => Ok(Method::Detect(Dex::default())),
+        (Some(method), None) => method,
+        (Some(_), Some(_)) => Err(check.refused(&format!(
+            "the context {:?} has more than one of {}",
+            entry.name.value,
+            names("and")
+        ))),
+    }
+}
+
+impl Method {
+    /// Names the method as the configuration file does; `auto` while the endpoint has not told.
+    pub fn name(&self) -> &'static str {
+        self.keys().map_or("auto", |keys| keys.name)
+    }
+
+    /// Gives what the configuration knows of the method; `None` while the endpoint has not told.
+    pub fn keys(&self) -> Option<&'static Keys> {
+        match self {
+            Method::Detect(_) => None,
+            Method::Dex(_) => Some(&DEX),
+            Method::Iap(_) => Some(&IAP),
+            Method::Gcp(_) => Some(&GCP),
+            Method::TokenFile(_) => Some(&TOKEN_FILE),
+            Method::None => Some(&NONE),
         }
-        implied => implied.map(|(_, method)| method),
-    };
-    let method = std::mem::replace(&mut context.method, Method::None);
-    context.method = match (target.method.as_deref().or(own).or(implied), method) {
-        (Some("dex"), Method::Detect(dex) | Method::Dex(dex)) => Method::Dex(dex),
-        (Some("dex"), _) => Method::Dex(Dex::default()),
-        (Some("token-file"), Method::TokenFile(file)) => Method::TokenFile(file),
-        (Some("token-file"), _) => Method::TokenFile(TokenFile::default()),
-        (Some("iap"), Method::Iap(iap)) => Method::Iap(iap),
-        (Some("iap"), _) => Method::Iap(Iap::default()),
-        (Some("gcp"), Method::Gcp(google)) => Method::Gcp(google),
-        (Some("gcp"), _) => Method::Gcp(Google::default()),
-        (Some("none"), _) => Method::None,
-        (Some(other), _) => {
-            return Err(wrong_value(
-                "--method",
-                other,
-                "it is dex, iap, gcp, token-file or none",
-            ));
+    }
+
+    /// What `login --save-context` writes of the method's own keys, where it logged in as `found` says.
+    pub fn found(&self, found: &Found<'_>) -> Values {
+        match self {
+            Method::Detect(dex) | Method::Dex(dex) if found.method == DEX.name => dex.found(found),
+            Method::Iap(iap) => iap.found(),
+            Method::TokenFile(file) => file.found(),
+            Method::Detect(_) | Method::Dex(_) | Method::Gcp(_) | Method::None => Values::new(),
         }
-        (None, _) if has_iap_client(context, &sdk) => Method::Iap(Iap::default()),
-        (None, _) if is_inverse_proxy(context) => Method::Gcp(Google::default()),
-        (None, _) if may_use_token_file(context, &sdk) => Method::TokenFile(TokenFile {
-            path: sdk.token_file_unasked(),
-            ..TokenFile::default()
-        }),
-        (None, method) => method,
-    };
-    match &mut context.method {
-        Method::Detect(dex) | Method::Dex(dex) => adjust_dex(dex, target, environment),
-        Method::TokenFile(file) => adjust_token_file(file, inputs, &sdk),
-        Method::Iap(iap) => {
-            adjust_iap(iap, target, &sdk);
-            // Where the context means a person, no other credentials count.
-            if iap.google.service_account.is_some() || iap.other_client_id.is_none() {
-                google_credentials::settle(&mut iap.google, environment);
+    }
+
+    /// Gives where Google credentials that need no person come from.
+    pub fn google(&self) -> Option<&Google> {
+        match self {
+            Method::Iap(iap) => Some(&iap.google),
+            Method::Gcp(google) => Some(google),
+            Method::Detect(_) | Method::Dex(_) | Method::TokenFile(_) | Method::None => None,
+        }
+    }
+
+    /// Gives what a login at Dex's form may use.
+    pub fn dex(&self) -> Option<&Dex> {
+        match self {
+            Method::Detect(dex) | Method::Dex(dex) => Some(dex),
+            Method::Iap(_) | Method::Gcp(_) | Method::TokenFile(_) | Method::None => None,
+        }
+    }
+
+    /// Gives what refresh tokens are kept by: no other method has any.
+    pub fn iap(&self) -> Option<&Iap> {
+        match self {
+            Method::Iap(iap) => Some(iap),
+            Method::Detect(_)
+            | Method::Dex(_)
+            | Method::Gcp(_)
+            | Method::TokenFile(_)
+            | Method::None => None,
+        }
+    }
+
+    /// Tells whether what it gives is kept in the store.
+    pub fn rests_in_store(&self) -> bool {
+        match self {
+            Method::Detect(_) | Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) | Method::None => {
+                true
             }
-        }
-        Method::Gcp(google) => google_credentials::settle(google, environment),
-        Method::None => {}
-    }
-    context.left_aside = sdk.left_aside(&context.method);
-    Ok(())
-}
-
-/// The kfp SDK's variables are one set: what they give is for the endpoint that one of them names, and an ID token or a
-/// login for another endpoint is not made of them.
-struct Sdk<'a> {
-    environment: &'a Environment,
-    /// Whether the endpoint in use is at the origin that the set names.
-    is_meant: bool,
-    /// Whether the set names another origin.
-    is_elsewhere: bool,
-}
-
-impl<'a> Sdk<'a> {
-    fn of(endpoint: Option<&Endpoint>, environment: &'a Environment) -> Self {
-        let named = environment.get(environment::KF_PIPELINES_ENDPOINT);
-        let own = named.and_then(|text| Endpoint::parse(text).ok());
-        let own = own.as_ref().map(Endpoint::origin);
-        let is_meant = own.is_some() && endpoint.map(Endpoint::origin) == own;
-        Self {
-            environment,
-            is_meant,
-            is_elsewhere: named.is_some() && endpoint.is_some() && !is_meant,
+            // Somebody else keeps it fresh.
+            Method::TokenFile(_) => false,
         }
     }
 
-    /// Gives what a variable holds, where it is meant for the endpoint in use.
-    fn get(&self, name: &str) -> Option<&'a str> {
-        self.environment.get(name).filter(|_| self.is_meant)
-    }
-
-    /// Gives the path of the token file that a pod is given.
-    fn token_file(&self) -> PathBuf {
-        let path = self
-            .environment
-            .path(environment::KF_PIPELINES_SA_TOKEN_PATH);
-        path.unwrap_or(Path::new(DEFAULT_TOKEN_FILE)).to_path_buf()
-    }
-
-    /// Gives the same where nobody has asked for the method: a pod seldom names its endpoint, but where it does, its
-    /// token is for that one.
-    fn token_file_unasked(&self) -> PathBuf {
-        if self.is_elsewhere {
-            return PathBuf::from(DEFAULT_TOKEN_FILE);
-        }
-        self.token_file()
-    }
-
-    /// Names the variables that are set, and meant for another endpoint.
-    fn left_aside(&self, method: &Method) -> Vec<&'static str> {
-        let clients = [
-            environment::KF_PIPELINES_IAP_CLIENT_ID,
-            environment::KF_PIPELINES_APP_CLIENT_ID,
-            environment::KF_PIPELINES_APP_CLIENT_SECRET,
-        ];
-        let clients = clients.into_iter().filter(|_| !self.is_meant);
-        let token = Some(environment::KF_PIPELINES_SA_TOKEN_PATH)
-            .filter(|_| self.is_elsewhere && !matches!(method, Method::TokenFile(_)));
-        clients
-            .chain(token)
-            .filter(|name| self.environment.get(name).is_some())
-            .collect()
-    }
-}
-
-/// Gives the method that the options belong to, and one of them.
-fn implied_method(target: &TargetOptions) -> Result<Option<(&'static str, &'static str)>> {
-    let given = [
-        (target.client_id.is_some(), "--client-id", "iap"),
-        (target.other_client_id.is_some(), "--other-client-id", "iap"),
-        (
-            target.other_client_secret_file.is_some(),
-            "--other-client-secret-file",
-            "iap",
-        ),
-        (target.password_file.is_some(), "--password-file", "dex"),
-        (target.connector.is_some(), "--connector", "dex"),
-        (target.token_file.is_some(), "--token-file", "token-file"),
-    ];
-    let mut given = given.into_iter().filter(|(is_given, ..)| *is_given);
-    let Some((_, option, method)) = given.next() else {
-        // The account of `iap` is given the same way, but beside something that says `iap`.
-        let is_dex = target.username.is_some();
-        return Ok(is_dex.then_some(("--username", "dex")));
-    };
-    let username =
-        (target.username.is_some() && method == "token-file").then_some(("--username", "dex"));
-    let stranger = given
-        .find(|(.., other)| *other != method)
-        .map(|(_, option, other)| (option, other));
-    match stranger.or(username) {
-        Some((other_option, other)) if target.method.is_none() => Err(Error::new(
-            Slug::Usage,
-            format!("{option} belongs to the method {method}, {other_option} to {other}"),
-        )
-        .hint("give options of one method only, or say which with --method")),
-        _ => Ok(Some((option, method))),
-    }
-}
-
-/// The options, the context, then what the kfp SDK reads for this endpoint.
-fn adjust_iap(iap: &mut Iap, target: &TargetOptions, sdk: &Sdk<'_>) {
-    let of_sdk = |name: &str| sdk.get(name).map(str::to_owned);
-    let client_id = target.client_id.clone().or_else(|| iap.client_id.take());
-    iap.client_id = client_id.or_else(|| of_sdk(environment::KF_PIPELINES_IAP_CLIENT_ID));
-    if target.other_client_id.is_some() && target.other_client_id != iap.other_client_id {
-        iap.other_client_id.clone_from(&target.other_client_id);
-        iap.other_client_secret = None;
-    }
-    if let Some(path) = &target.other_client_secret_file {
-        iap.other_client_secret = Some(Source::File(path.to_string_lossy().into_owned()));
-    }
-    if iap.other_client_id.is_none() {
-        iap.other_client_id = of_sdk(environment::KF_PIPELINES_APP_CLIENT_ID);
-        let name = environment::KF_PIPELINES_APP_CLIENT_SECRET;
-        if iap.other_client_secret.is_none() && sdk.get(name).is_some() {
-            iap.other_client_secret = Some(Source::Env(name.to_owned()));
+    /// Tells whether a login is sure to send a secret to the endpoint, or to be given one there; inside a cluster a pod's
+    /// token is at home.
+    pub fn carries_secrets(&self, in_cluster: bool) -> bool {
+        match self {
+            Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) => true,
+            Method::TokenFile(_) => !in_cluster,
+            // Dex's rules ask the same as soon as the endpoint has turned out to be behind one.
+            Method::Detect(_) | Method::None => false,
         }
     }
-    iap.account = target.username.clone().or_else(|| iap.account.take());
-}
-
-/// The context's password is its own user's, and no other's.
-fn adjust_dex(dex: &mut Dex, target: &TargetOptions, environment: &Environment) {
-    if target.username.is_some() && target.username != dex.username {
-        dex.username.clone_from(&target.username);
-        dex.password = None;
-    }
-    dex.connector = target.connector.clone().or_else(|| dex.connector.take());
-    if environment.get(environment::PASSWORD).is_some() {
-        dex.password = Some(Source::Env(environment::PASSWORD.to_owned()));
-    }
-    if let Some(path) = &target.password_file {
-        dex.password = Some(Source::File(path.to_string_lossy().into_owned()));
-    }
-}
-
-/// The path is the option's, the context's, `KF_PIPELINES_SA_TOKEN_PATH`'s or the default; the last two are the
-/// projected token, whose audience is known.
-fn adjust_token_file(file: &mut TokenFile, inputs: &Inputs<'_>, sdk: &Sdk<'_>) {
-    let exec_audience = || inputs.exec.and_then(|exec| exec.audience.clone());
-    file.audience = inputs
-        .target
-        .audience
-        .clone()
-        .or_else(exec_audience)
-        .or_else(|| file.audience.take());
-    if let Some(path) = &inputs.target.token_file {
-        file.path.clone_from(path);
-    }
-    let default = sdk.token_file();
-    if file.path.as_os_str().is_empty() {
-        file.path.clone_from(&default);
-    }
-    if file.path == default || file.path == Path::new(DEFAULT_TOKEN_FILE) {
-        file.audience
-            .get_or_insert_with(|| PIPELINES_AUDIENCE.to_owned());
-    }
-}
-
-fn has_iap_client(context: &Context, sdk: &Sdk<'_>) -> bool {
-    let is_https = context
-        .endpoint
-        .as_ref()
-        .is_some_and(|endpoint| endpoint.url().scheme() == "https");
-    is_https && sdk.get(environment::KF_PIPELINES_IAP_CLIENT_ID).is_some()
-}
-
-/// AI Platform Pipelines. A cloud-platform token is worth stealing and customers' machines answer under other names of
-/// `googleusercontent.com`, so nothing but this host is taken for it unasked.
-fn is_inverse_proxy(context: &Context) -> bool {
-    context.endpoint.as_ref().is_some_and(|endpoint| {
-        let host = endpoint.url().host_str().unwrap_or_default();
-        endpoint.url().scheme() == "https" && host.ends_with(".pipelines.googleusercontent.com")
-    })
-}
-
-fn may_use_token_file(context: &Context, sdk: &Sdk<'_>) -> bool {
-    sdk.token_file_unasked().exists()
-        && context
-            .endpoint
-            .as_ref()
-            .is_none_or(|endpoint| endpoint.is_in_cluster(sdk.environment))
 }

@@ -7,13 +7,12 @@
 use std::path::Path;
 
 use crate::config::characters;
-use crate::config::context::{
-    BearerHeader, Connection, Context, Deadlines, Dex, Method, StoreChoice,
-};
+use crate::config::context::{BearerHeader, Connection, Context, Deadlines, StoreChoice};
+use crate::config::detect::adjust_method;
 use crate::config::entry::{of_entry, parse_duration, parse_proxy, parse_store};
 use crate::config::file::{self, ConfigFile, ContextEntry};
 use crate::config::inputs::{Inputs, config_path, wrong_value};
-use crate::config::method::adjust_method;
+use crate::config::method::{Dex, Method};
 use crate::config::namespace;
 use crate::config::options::TargetOptions;
 use crate::endpoint::Endpoint;

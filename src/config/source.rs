@@ -1,4 +1,6 @@
-//! Reads a secret from where the context says it is.
+//! Where a context says that a secret is, and the reading of it there.
+
+mod written;
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +8,6 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::config::file::Source;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::program;
@@ -14,6 +15,8 @@ use crate::read_file::{self, Kind, PATIENCE};
 use crate::secret::Secret;
 use crate::shell;
 use crate::trace::Trace;
+
+pub use written::{HeaderValue, Source};
 
 /// More than any secret is long.
 const LARGEST: u64 = 64 * 1024;

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use url::Url;
 
-use crate::config::context::{Context, Dex};
+use crate::config::context::Context;
+use crate::config::method::Dex;
 use crate::config::source;
 use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};

@@ -1,7 +1,7 @@
 //! AI Platform Pipelines, whose inverse proxy takes an access token for Google's cloud services.
 
 use crate::config::Context;
-use crate::config::context::Google;
+use crate::config::method::Google;
 use crate::credential::ExpirySource;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};

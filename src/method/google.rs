@@ -19,7 +19,7 @@ mod user;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::context::Google;
+use crate::config::method::Google;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;

@@ -8,7 +8,7 @@ pub mod refusal;
 pub mod user;
 
 use crate::config::Context;
-use crate::config::context::Iap;
+use crate::config::method::Iap;
 use crate::credential::{ExpirySource, Grant};
 use crate::endpoint::Endpoint;
 use crate::environment;

@@ -5,7 +5,7 @@
 //! are proven by a request that needs one, and not by their names.
 
 use crate::config::Context;
-use crate::config::context::Method;
+use crate::config::method::Method;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;

@@ -7,7 +7,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::context::TokenFile;
+use crate::config::method::TokenFile;
 use crate::credential::{Credential, ExpirySource, KnownEnd, Material};
 use crate::error::{Error, Result, Slug};
 use crate::jwt::{self, Claims};

@@ -253,7 +253,7 @@ fn options_of_another_method_than_the_contexts_are_refused() {
 
 /// Makes a home with contexts that give an opaque token.
 #[test]
-fn among_very_many_contexts_the_meant_one_is_read_and_a_fault_in_it_has_its_line() {
+fn among_very_many_contexts_the_meant_one_is_read_and_a_fault_in_any_has_its_line() {
     let home = Sandbox::new();
     let token = home.secret(service_account_token(AUDIENCE, 3600));
     home.file("token", token);
@@ -290,13 +290,15 @@ fn among_very_many_contexts_the_meant_one_is_read_and_a_fault_in_it_has_its_line
 
     write("- name: c1500\n  endpoint: https://h1500.example.com\n  stroe: file\n");
     let place = format!(":{}:3: ", 4 + 1500 * 3 + 3);
-    home.run(&["get", "--context", "c1500"])
-        .assert_error(3, "config-invalid")
-        .assert_says(&place);
-    assert!(context_of(&home, &[], &[]).starts_with("c0042"));
-    home.run(&["config", "validate"])
-        .assert_error(3, "config-invalid")
-        .assert_says(&place);
+    for args in [
+        &["get", "--context", "c1500"][..],
+        &["get"],
+        &["config", "validate"],
+    ] {
+        home.run(args)
+            .assert_error(3, "config-invalid")
+            .assert_says(&place);
+    }
 }
 
 fn contexts() -> Sandbox {

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{absolute, required, sdk_file, unknown};
+use super::{required, sdk_file, unknown};
 use crate::cli::Setting;
-use crate::config::context::Method;
+use crate::config::method::Method;
+use crate::config::method::block::absolute;
 use crate::config::of_entry;
 use crate::error::Result;
 use crate::sdk;
@@ -88,7 +89,7 @@ impl HelperRun {
         Ok(Self {
             name,
             method: context.method,
-            config: absolute(common.config.as_ref()),
+            config: common.config.as_ref().map(absolute),
         })
     }
 

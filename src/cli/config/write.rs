@@ -4,35 +4,30 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{absolute, check, load, path, read_text};
+use super::{check, load, path, read_text};
 use crate::cli::Setting;
 use crate::config::edit::{self, Edit};
-use crate::config::file::{self, ConfigFile, ContextEntry, Source};
+use crate::config::file::{self, ConfigFile, ContextEntry};
+use crate::config::method::block::{Found, Key, absolute};
+use crate::config::method::{Keys, METHODS, names};
 use crate::config::options::TargetOptions;
 use crate::config::{
     self,
-    context::{Context, Deadlines, Method, StoreChoice},
+    context::{Context, Deadlines, StoreChoice},
 };
 use crate::endpoint::{Endpoint, Origin};
-use crate::environment;
 use crate::error::{Error, Result, Slug};
 use crate::sanitize::address::without_userinfo;
 use crate::shell;
 use crate::store::EditedFile;
 
-/// The path of a key inside a context.
-type Key = &'static [&'static str];
-
 const SKIP_VERIFY: Key = &["insecure-skip-tls-verify"];
 const INSECURE_HTTP: Key = &["allow-insecure-http"];
-
-/// The blocks that name a method; a context has at most one.
-const METHODS: [Key; 5] = [&["dex"], &["iap"], &["gcp"], &["token-file"], &["none"]];
 
 /// What is to be written into a context.
 #[derive(Default)]
 struct Writing {
-    method: Option<Key>,
+    method: Option<&'static Keys>,
     values: Vec<(Key, Value)>,
     /// What is to be gone.
     unset: Vec<Key>,
@@ -44,7 +39,8 @@ impl Writing {
     }
 
     fn file(&mut self, key: Key, value: Option<&PathBuf>) {
-        self.text(key, absolute(value).as_deref());
+        let path = value.map(absolute);
+        self.text(key, path.as_deref());
     }
 
     fn flag(&mut self, key: Key, value: Option<bool>) {
@@ -52,33 +48,34 @@ impl Writing {
     }
 
     fn method(&mut self, name: &str) -> Result<()> {
-        let block = METHODS.into_iter().find(|block| block[0] == name);
-        self.method = Some(block.ok_or_else(|| {
+        let keys = METHODS.iter().find(|keys| keys.name == name);
+        self.method = Some(keys.ok_or_else(|| {
             Error::new(Slug::ConfigInvalid, format!("there is no method {name:?}"))
-                .hint("the methods are dex, iap, gcp, token-file and none")
+                .hint(format!("the methods are {}", names("and")))
         })?);
         Ok(())
     }
 
-    fn is_for(&self, method: &str) -> bool {
-        self.method.is_some_and(|block| block[0] == method)
-            || self.values.iter().any(|(key, _)| key[0] == method)
+    fn fills(&self, method: &Keys) -> bool {
+        self.values.iter().any(|(key, _)| key[0] == method.name)
     }
 
     /// A value that names its block's method implies it; values of two methods contradict each other.
     fn imply_method(&mut self) -> Result<()> {
-        for block in METHODS {
-            let is_used = self.values.iter().any(|(key, _)| key[0] == block[0]);
+        for keys in METHODS {
+            if !self.fills(keys) {
+                continue;
+            }
             match self.method {
-                None if is_used => self.method = Some(block),
-                Some(method) if is_used && method != block => {
+                Some(method) if method.name != keys.name => {
                     let what = format!(
                         "the options belong to the methods {} and {}",
-                        method[0], block[0]
+                        method.name, keys.name
                     );
                     return Err(Error::new(Slug::Usage, what));
                 }
-                _ => {}
+                Some(_) => {}
+                None => self.method = Some(keys),
             }
         }
         Ok(())
@@ -109,33 +106,11 @@ pub(super) fn set_context(
         writing.unset.push(SKIP_VERIFY);
     }
     writing.flag(INSECURE_HTTP, target.allow_insecure_http);
-    writing.text(&["iap", "client-id"], target.client_id.as_deref());
-    writing.text(
-        &["iap", "other-client-id"],
-        target.other_client_id.as_deref(),
-    );
-    if let Some(file) = absolute(target.other_client_secret_file.as_ref()) {
-        writing
-            .values
-            .push((&["iap", "other-client-secret"], json!({ "file": file })));
-    }
     let edited = held(setting)?;
-    let has_iap = load(setting)?.and_then(|file| Some(file.context(name)?.iap.is_some()));
-    let is_iap = has_iap == Some(true) || writing.is_for("iap");
-    let username: Key = if is_iap {
-        &["iap", "account"]
-    } else {
-        &["dex", "username"]
-    };
+    let of_blocks = METHODS.iter().flat_map(|keys| (keys.set)(target));
+    writing.values.extend(of_blocks);
+    let username = username_key(load(setting)?.as_ref(), name, &writing);
     writing.text(username, target.username.as_deref());
-    if let Some(file) = absolute(target.password_file.as_ref()) {
-        writing
-            .values
-            .push((&["dex", "password"], json!({ "file": file })));
-    }
-    writing.text(&["dex", "connector"], target.connector.as_deref());
-    writing.file(&["token-file", "path"], target.token_file.as_ref());
-    writing.text(&["token-file", "audience"], target.audience.as_deref());
     writing.imply_method()?;
 
     let is_new = write(setting, &edited, name, &writing)?;
@@ -147,14 +122,21 @@ pub(super) fn set_context(
     Ok(())
 }
 
-/// What a login found out beyond its context.
-pub(in crate::cli) struct Found<'a> {
-    /// The method that made the credential.
-    pub(in crate::cli) method: &'a str,
-    /// Who logged in.
-    pub(in crate::cli) username: Option<&'a str>,
-    /// Whether the password rests in the keyring now.
-    pub(in crate::cli) password_saved: bool,
+/// Gives the key that `--username` stands for: of the method that is given, else of the one that the context has, else
+/// Dex's.
+fn username_key(file: Option<&ConfigFile>, name: &str, writing: &Writing) -> Key {
+    let entry = file.and_then(|file| file.context(name));
+    let given = METHODS.iter().find(|keys| {
+        writing
+            .method
+            .is_some_and(|method| method.name == keys.name)
+            || writing.fills(keys)
+    });
+    let is_there = |keys: &Keys| entry.is_some_and(|entry| (keys.written)(entry).is_some());
+    let there = || METHODS.iter().find(|keys| is_there(keys));
+    let keys = given.or_else(there);
+    keys.and_then(|keys| keys.username)
+        .unwrap_or(&["dex", "username"])
 }
 
 /// Writes what a login used and found as a context.
@@ -191,41 +173,7 @@ pub(in crate::cli) fn save_context(
             writing.unset.push(key);
         }
     }
-    if let Method::TokenFile(file) = &context.method {
-        writing.file(&["token-file", "path"], Some(&file.path));
-        writing.text(&["token-file", "audience"], file.audience.as_deref());
-    }
-    if let Method::Iap(iap) = &context.method {
-        writing.text(&["iap", "client-id"], iap.client_id.as_deref());
-        writing.text(&["iap", "other-client-id"], iap.other_client_id.as_deref());
-        writing.text(&["iap", "account"], iap.account.as_deref());
-        let secret = match &iap.other_client_secret {
-            Some(Source::File(path)) => Some(json!({ "file": absolute(Some(&path.into())) })),
-            Some(Source::Command(command)) => Some(json!({ "command": command })),
-            Some(Source::Env(name)) => Some(json!({ "env": name })),
-            Some(Source::Keyring) => Some(json!({ "keyring": true })),
-            None => None,
-        };
-        writing
-            .values
-            .extend(secret.map(|source| (&["iap", "other-client-secret"] as Key, source)));
-    }
-    if let Some(dex) = context.method.dex().filter(|_| found.method == "dex") {
-        writing.text(&["dex", "username"], found.username);
-        writing.text(&["dex", "connector"], dex.connector.as_deref());
-        let password = match &dex.password {
-            _ if found.password_saved => Some(json!({ "keyring": true })),
-            Some(Source::File(path)) => Some(json!({ "file": absolute(Some(&path.into())) })),
-            Some(Source::Command(command)) => Some(json!({ "command": command })),
-            Some(Source::Env(name)) if name != environment::PASSWORD => {
-                Some(json!({ "env": name }))
-            }
-            _ => None,
-        };
-        writing
-            .values
-            .extend(password.map(|source| (&["dex", "password"] as Key, source)));
-    }
+    writing.values.extend(context.method.found(found));
     let edited = held(setting)?;
     check_saveable(setting, name, context)?;
     write(setting, &edited, name, &writing)?;
@@ -295,7 +243,7 @@ fn write(
 ) -> Result<bool> {
     let file = load(setting)?;
     let entry = file.as_ref().and_then(|file| file.context(name));
-    let has_block = |block: Key| entry.is_some_and(|entry| has(entry, block));
+    let has_block = |keys: &Keys| entry.is_some_and(|entry| (keys.written)(entry).is_some());
     let (name_value, empty_block) = (json!(name), json!({}));
 
     let mut edits = vec![Edit::Set {
@@ -305,18 +253,16 @@ fn write(
     }];
     if let Some(method) = writing.method {
         let others = METHODS
-            .into_iter()
-            .filter(|block| *block != method && has_block(block));
-        edits.extend(others.map(|path| Edit::Unset {
+            .iter()
+            .filter(|keys| keys.name != method.name && has_block(keys));
+        edits.extend(others.map(|keys| Edit::Unset {
             context: name,
-            path,
+            path: keys.path,
         }));
-        let is_filled =
-            has_block(method) || writing.values.iter().any(|(key, _)| key[0] == method[0]);
-        if !is_filled {
+        if !has_block(method) && !writing.fills(method) {
             edits.push(Edit::Set {
                 context: name,
-                path: method,
+                path: method.path,
                 value: &empty_block,
             });
         }
@@ -340,16 +286,6 @@ fn write(
     }
     change(setting, edited, &edits)?;
     Ok(entry.is_none())
-}
-
-fn has(entry: &ContextEntry, block: Key) -> bool {
-    match block[0] {
-        "dex" => entry.dex.is_some(),
-        "iap" => entry.iap.is_some(),
-        "gcp" => entry.gcp.is_some(),
-        "token-file" => entry.token_file.is_some(),
-        _ => entry.none.is_some(),
-    }
 }
 
 /// Holds the file, before anything in it is looked at that decides what to change.

@@ -1,7 +1,8 @@
 //! The part of `login` that a browser does: Google Identity-Aware Proxy.
 
 use crate::cli::{Setting, config};
-use crate::config::context::{Context, Iap, Method};
+use crate::config::context::Context;
+use crate::config::method::{Iap, Method};
 use crate::config::source;
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};

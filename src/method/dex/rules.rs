@@ -6,7 +6,8 @@
 
 use url::Url;
 
-use crate::config::context::{Context, Dex};
+use crate::config::context::Context;
+use crate::config::method::Dex;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::method::safe_way;

@@ -14,7 +14,7 @@ use super::impersonation::Target;
 use super::reading::{IMPERSONATION, Reading};
 use super::service_account::Key;
 use super::user::User;
-use crate::config::context::CredentialFile;
+use crate::config::method::CredentialFile;
 use crate::config::source::can_be_read_by_others;
 use crate::error::Result;
 use crate::sanitize::sanitized;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Minted, Minting, answer, id_token};
-use crate::config::context::ServiceAccount;
+use crate::config::method::ServiceAccount;
 use crate::error::{Error, Result, Slug};
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;

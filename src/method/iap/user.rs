@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::browser;
-use crate::config::context::Iap;
+use crate::config::method::Iap;
 use crate::credential::Grant;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};

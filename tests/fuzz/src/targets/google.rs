@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use kfp_credential::config::context::Method;
 use kfp_credential::config::file::ConfigFile;
-use kfp_credential::config::{Context, file, google_credentials, of_entry};
+use kfp_credential::config::method::Method;
+use kfp_credential::config::{Context, file, of_entry};
 use kfp_credential::environment::Environment;
 use serde_json::Value;
 use url::Url;
@@ -59,9 +59,9 @@ fn among_servers(context: &mut Context, mut fields: Fields<'_>) {
         Method::Iap(iap)
             if iap.google.service_account.is_some() || iap.other_client_id.is_none() =>
         {
-            google_credentials::settle(&mut iap.google, &environment);
+            iap.google.settle(&environment);
         }
-        Method::Gcp(google) => google_credentials::settle(google, &environment),
+        Method::Gcp(google) => google.settle(&environment),
         _ => {}
     }
     let context = &*context;

@@ -1,6 +1,6 @@
 //! A token file, which any program may have written: one token, or an error that does not repeat it.
 
-use kfp_credential::config::context::TokenFile;
+use kfp_credential::config::method::TokenFile;
 use kfp_credential::credential::Material;
 use kfp_credential::method::token_file;
 

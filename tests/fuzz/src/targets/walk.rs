@@ -3,8 +3,9 @@
 //!
 //! The first field is the number of a context below, each other one an answer (see `servers`).
 
-use kfp_credential::config::context::{Dex, Method};
-use kfp_credential::config::file::{ConfigFile, Source};
+use kfp_credential::config::file::ConfigFile;
+use kfp_credential::config::method::{Dex, Method};
+use kfp_credential::config::source::Source;
 use kfp_credential::config::{Context, file, of_entry};
 use kfp_credential::credential::Material;
 use kfp_credential::endpoint::Origin;

@@ -1,24 +1,118 @@
-//! Which Google credentials count: what the context names, else application default credentials
-//! (<https://google.aip.dev/auth/4110>): `GOOGLE_APPLICATION_CREDENTIALS`, gcloud's file, the metadata server.
+//! Google credentials that need no person, as the blocks `iap` and `gcp` name them, and which ones count: what the
+//! context names, else application default credentials (<https://google.aip.dev/auth/4110>):
+//! `GOOGLE_APPLICATION_CREDENTIALS`, gcloud's file, the metadata server.
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use serde_saphyr::Spanned;
 use sha2::{Digest, Sha256};
 
-use crate::config::context::{CredentialFile, Google};
+use crate::config::check::Check;
 use crate::environment::{Environment, GCE_METADATA_HOST, GOOGLE_APPLICATION_CREDENTIALS};
+use crate::error::Result;
 use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
 
-/// Finds which credentials count, reads their file, and names them: by what the file holds, as another account's file
-/// may lie at the same path.
-pub fn settle(google: &mut Google, environment: &Environment) {
-    google.file = credential_file(google, environment).map(|path| {
-        let path = std::path::absolute(&path).unwrap_or(path);
-        let content = content(&path);
-        CredentialFile { path, content }
-    });
-    google.identity = identity(google, environment);
+/// How a Google service account is reached.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServiceAccountBlock {
+    #[serde(default)]
+    pub key_file: Option<String>,
+    #[serde(default)]
+    pub impersonate: Option<String>,
+    #[serde(default)]
+    pub delegates: Option<Vec<String>>,
+    #[serde(default)]
+    pub self_signed: Option<bool>,
+}
+
+/// Where Google credentials that need no person come from.
+#[derive(Debug, Default)]
+pub struct Google {
+    /// The service account, where the context names one.
+    pub service_account: Option<ServiceAccount>,
+    /// A token address, beside Google's own, that a credential file may name.
+    pub token_uri: Option<url::Url>,
+    /// The credential file that counts, which is read once: what tells tokens apart is what makes them.
+    pub file: Option<CredentialFile>,
+    /// Names the credentials that count: tokens of others are not ours.
+    pub identity: String,
+}
+
+/// A credential file as it was found.
+#[derive(Debug)]
+pub struct CredentialFile {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// What it holds, or why it cannot be read.
+    pub content: Result<Secret, String>,
+}
+
+/// How a service account is reached.
+#[derive(Debug, Default)]
+pub struct ServiceAccount {
+    /// Its key file; `None` leaves the default credentials.
+    pub key_file: Option<PathBuf>,
+    /// The account to impersonate, an e-mail address.
+    pub impersonate: Option<String>,
+    /// The chain of accounts between.
+    pub delegates: Vec<String>,
+    /// Whether a JWT signed with the key itself is the credential: no network at all.
+    pub self_signed: bool,
+}
+
+impl ServiceAccountBlock {
+    /// Refuses values that are no lines.
+    pub(super) fn check(block: Option<&Self>, check: &Check<'_>) -> Result<()> {
+        let Some(block) = block else { return Ok(()) };
+        let Self {
+            key_file,
+            impersonate,
+            delegates,
+            self_signed: _,
+        } = block;
+        check.text("service-account.key-file", key_file.as_deref())?;
+        check.text("service-account.impersonate", impersonate.as_deref())?;
+        let mut delegates = delegates.iter().flatten();
+        delegates.try_for_each(|email| check.text("service-account.delegates", Some(email)))
+    }
+}
+
+impl Google {
+    /// Reads what a block says.
+    pub(super) fn meant(
+        block: Option<&ServiceAccountBlock>,
+        token_uri: Option<&Spanned<String>>,
+        check: &Check<'_>,
+    ) -> Result<Self> {
+        let service_account = block.map(|block| ServiceAccount {
+            key_file: block.key_file.as_deref().map(|text| check.path(text)),
+            impersonate: block.impersonate.clone(),
+            delegates: block.delegates.clone().unwrap_or_default(),
+            self_signed: block.self_signed.unwrap_or(false),
+        });
+        let token_uri = check.parsed(token_uri, "token-uri", |text| {
+            url::Url::parse(text).map_err(|error| error.to_string())
+        })?;
+        Ok(Self {
+            service_account,
+            token_uri,
+            ..Self::default()
+        })
+    }
+
+    /// Finds which credentials count, reads their file, and names them: by what the file holds, as another account's
+    /// file may lie at the same path.
+    pub fn settle(&mut self, environment: &Environment) {
+        self.file = credential_file(self, environment).map(|path| {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let content = content(&path);
+            CredentialFile { path, content }
+        });
+        self.identity = identity(self, environment);
+    }
 }
 
 /// Takes what a credential file holds; a pipe in its place has its time.
@@ -90,7 +184,6 @@ fn credential_file(google: &Google, environment: &Environment) -> Option<PathBuf
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::context::ServiceAccount;
 
     fn google(key_file: Option<&str>, impersonate: Option<&str>) -> Google {
         Google {
@@ -109,7 +202,7 @@ mod tests {
         environment: &Environment,
     ) -> String {
         let mut google = google(key_file, impersonate);
-        settle(&mut google, environment);
+        google.settle(environment);
         google.identity
     }
 
