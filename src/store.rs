@@ -14,6 +14,8 @@ mod keyring;
 #[cfg(target_os = "linux")]
 mod keyutils;
 mod lock;
+#[cfg(target_os = "linux")]
+mod name_owner;
 #[cfg(not(target_os = "linux"))]
 mod native;
 mod note;

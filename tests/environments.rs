@@ -28,5 +28,7 @@ mod strangers;
 mod support;
 #[path = "environments/table.rs"]
 mod table;
+#[path = "environments/thief.rs"]
+mod thief;
 #[path = "environments/user.rs"]
 mod user;

@@ -7,16 +7,19 @@
 //!
 //! Reading is the hot path, and what costs there is the Diffie-Hellman exchange of an encrypted session. It hides
 //! secrets from the bus. Where that is this user's own, it could ask for the secret itself, so the session is a plain
-//! one; root's carries encrypted ones.
+//! one; root's carries encrypted ones. Writing is always encrypted: a service that takes the name in the last moment has
+//! another one's session, and no key to it.
 
 use std::collections::HashMap;
 
 use secret_service::blocking::{Collection, Item, SecretService};
 use secret_service::{EncryptionType, Error};
+use zbus::blocking::Connection;
 
 use crate::environment::Environment;
 use crate::secret::Secret;
 use crate::store::keyring::{Backend, Connect, SERVICE, Trouble};
+use crate::store::name_owner::NameOwner;
 use crate::store::session_bus::{Bus, SessionBus};
 
 /// The name of every Secret Service on the bus.
@@ -25,7 +28,12 @@ const SECRETS: &str = "org.freedesktop.secrets";
 const CONTENT_TYPE: &str = "application/octet-stream";
 
 struct SecretServiceKeyring {
+    connection: Connection,
+    owner: NameOwner,
     service: SecretService<'static>,
+    /// The session for writes, where the one above is plain; made by the first of them.
+    encrypted: Option<SecretService<'static>>,
+    is_plain: bool,
     may_prompt: bool,
 }
 
@@ -34,7 +42,8 @@ pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
     let bus = SessionBus::named_in(environment);
     Box::new(move || {
         let bus = bus.connect().map_err(Trouble::Absent)?;
-        let service = open(&bus).map_err(|error| match trouble_of(&error) {
+        let mut owner = NameOwner::watch(&bus.connection, SECRETS).map_err(Trouble::Absent)?;
+        let (service, is_plain) = open(&bus).map_err(|error| match trouble_of(&error) {
             Trouble::Failed(why) => Trouble::Absent(why),
             trouble @ (Trouble::Absent(_)
             | Trouble::Locked
@@ -42,121 +51,177 @@ pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
             | Trouble::Silent(_)) => trouble,
         })?;
         // Only now, as it may have been started by the question for a session, which holds no secret.
-        bus.check_owner(SECRETS).map_err(Trouble::Absent)?;
+        owner.check().map_err(Trouble::Absent)?;
         Ok(Box::new(SecretServiceKeyring {
+            connection: bus.connection,
+            owner,
             service,
+            encrypted: None,
+            is_plain,
             may_prompt,
         }))
     })
 }
 
-fn open(bus: &Bus) -> Result<SecretService<'static>, Error> {
-    let session_of = |kind| SecretService::connect_with_existing(kind, bus.connection.clone());
+/// Opens a session, and tells whether it is a plain one.
+fn open(bus: &Bus) -> Result<(SecretService<'static>, bool), Error> {
     if bus.is_ours {
         // A service may know encrypted sessions only.
-        let plain = session_of(EncryptionType::Plain);
-        if plain.is_ok() {
-            return plain;
+        if let Ok(plain) = session_of(&bus.connection, EncryptionType::Plain) {
+            return Ok((plain, true));
         }
     }
-    session_of(EncryptionType::Dh)
+    Ok((session_of(&bus.connection, EncryptionType::Dh)?, false))
+}
+
+fn session_of(
+    connection: &Connection,
+    kind: EncryptionType,
+) -> Result<SecretService<'static>, Error> {
+    SecretService::connect_with_existing(kind, connection.clone())
 }
 
 impl Backend for SecretServiceKeyring {
     fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
-        let items = self.unlocked_items(&of(name))?;
-        let Some(item) = items.first() else {
-            return Ok(None);
-        };
-        let bytes = item.get_secret().map_err(|error| trouble_of(&error))?;
-        // What is not text is not ours; empty text is discarded as every other corrupt entry.
-        Ok(Some(Secret::new(
-            String::from_utf8(bytes).unwrap_or_default(),
-        )))
+        let read = read(&self.service, self.may_prompt, name);
+        self.check_owner()?;
+        read
     }
 
     fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
-        let bytes = secret.expose().as_bytes();
-        let items = self.unlocked_items(&of(name))?;
-        if let [item] = items.as_slice() {
-            let written = item.set_secret(bytes, CONTENT_TYPE);
-            return written.map_err(|error| trouble_of(&error));
+        self.check_owner()?;
+        if self.is_plain && self.encrypted.is_none() {
+            let opened = session_of(&self.connection, EncryptionType::Dh);
+            self.encrypted = Some(opened.map_err(|error| trouble_of(&error))?);
+            // Its key is the first owner's.
+            self.check_owner()?;
         }
-        // Of several, as a second collection may cause them, none is the one.
-        delete(&items)?;
-        let label = format!("keyring:{name}@{SERVICE}");
-        let collection = self.open_default_collection()?;
-        let written = collection.create_item(&label, of(name), bytes, true, CONTENT_TYPE);
-        written.map(drop).map_err(|error| trouble_of(&error))
+        let service = self.encrypted.as_ref().unwrap_or(&self.service);
+        let written = write(service, self.may_prompt, name, secret);
+        self.check_owner()?;
+        written
     }
 
     fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
-        let items = self.unlocked_items(&of(name))?;
-        delete(&items).map(|removed| removed > 0)
+        self.delete_of(&of(name)).map(|removed| removed > 0)
     }
 
     fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
-        delete(&self.unlocked_items(&HashMap::from([("service", SERVICE)]))?)
+        self.delete_of(&HashMap::from([("service", SERVICE)]))
     }
 
     fn check(&mut self, name: &str) -> Result<(), Trouble> {
-        let found = self
-            .service
-            .search_items(of(name))
-            .map_err(|error| trouble_of(&error))?;
-        match (found.locked.as_slice(), found.unlocked.as_slice()) {
-            ([], []) => {
-                let collection = self
-                    .service
-                    .get_default_collection()
-                    .map_err(|error| trouble_of(&error))?;
-                collection
-                    .ensure_unlocked()
-                    .map_err(|error| trouble_of(&error))
-            }
-            ([], _) => Ok(()),
-            (_, _) => Err(Trouble::Locked),
-        }
+        let checked = check(&self.service, name);
+        self.check_owner()?;
+        checked
     }
 }
 
 impl SecretServiceKeyring {
-    /// Finds items; locked ones are unlocked where a person may be asked, and are trouble elsewhere.
-    fn unlocked_items(&self, attributes: &HashMap<&str, &str>) -> Result<Vec<Item<'_>>, Trouble> {
-        let found = self
-            .service
-            .search_items(attributes.clone())
-            .map_err(|error| trouble_of(&error))?;
-        if !found.locked.is_empty() {
-            if !self.may_prompt {
-                return Err(Trouble::Locked);
-            }
-            let locked: Vec<&Item> = found.locked.iter().collect();
-            self.service
-                .unlock_all(&locked)
-                .map_err(|error| trouble_of(&error))?;
-        }
-        Ok(found.unlocked.into_iter().chain(found.locked).collect())
+    /// Sees that whoever has just answered, or is to be told something, is the one that was met first.
+    fn check_owner(&mut self) -> Result<(), Trouble> {
+        self.owner.check().map_err(Trouble::Failed)
     }
 
-    /// Gives the collection which takes new items, open.
-    fn open_default_collection(&self) -> Result<Collection<'_>, Trouble> {
-        let collection = match self.service.get_default_collection() {
-            // A new collection means a new password to type: the same name as libsecret gives it.
-            Err(Error::NoResult) if self.may_prompt => {
-                self.service.create_collection("Default keyring", "default")
-            }
-            found => found,
-        }
-        .map_err(|error| trouble_of(&error))?;
-        if collection.is_locked().map_err(|error| trouble_of(&error))? {
-            if !self.may_prompt {
-                return Err(Trouble::Locked);
-            }
-            collection.unlock().map_err(|error| trouble_of(&error))?;
-        }
-        Ok(collection)
+    fn delete_of(&mut self, attributes: &HashMap<&str, &str>) -> Result<usize, Trouble> {
+        let removed = unlocked_items(&self.service, self.may_prompt, attributes)
+            .and_then(|items| delete(&items));
+        self.check_owner()?;
+        removed
     }
+}
+
+fn read(
+    service: &SecretService<'_>,
+    may_prompt: bool,
+    name: &str,
+) -> Result<Option<Secret>, Trouble> {
+    let items = unlocked_items(service, may_prompt, &of(name))?;
+    let Some(item) = items.first() else {
+        return Ok(None);
+    };
+    let bytes = item.get_secret().map_err(|error| trouble_of(&error))?;
+    // What is not text is not ours; empty text is discarded as every other corrupt entry.
+    Ok(Some(Secret::new(
+        String::from_utf8(bytes).unwrap_or_default(),
+    )))
+}
+
+fn write(
+    service: &SecretService<'_>,
+    may_prompt: bool,
+    name: &str,
+    secret: &Secret,
+) -> Result<(), Trouble> {
+    let bytes = secret.expose().as_bytes();
+    let items = unlocked_items(service, may_prompt, &of(name))?;
+    if let [item] = items.as_slice() {
+        let written = item.set_secret(bytes, CONTENT_TYPE);
+        return written.map_err(|error| trouble_of(&error));
+    }
+    // Of several, as a second collection may cause them, none is the one.
+    delete(&items)?;
+    let label = format!("keyring:{name}@{SERVICE}");
+    let collection = open_default_collection(service, may_prompt)?;
+    let written = collection.create_item(&label, of(name), bytes, true, CONTENT_TYPE);
+    written.map(drop).map_err(|error| trouble_of(&error))
+}
+
+fn check(service: &SecretService<'_>, name: &str) -> Result<(), Trouble> {
+    let found = service
+        .search_items(of(name))
+        .map_err(|error| trouble_of(&error))?;
+    match (found.locked.as_slice(), found.unlocked.as_slice()) {
+        ([], []) => service
+            .get_default_collection()
+            .and_then(|collection| collection.ensure_unlocked())
+            .map_err(|error| trouble_of(&error)),
+        ([], _) => Ok(()),
+        (_, _) => Err(Trouble::Locked),
+    }
+}
+
+/// Finds items; locked ones are unlocked where a person may be asked, and are trouble elsewhere.
+fn unlocked_items<'a>(
+    service: &'a SecretService<'_>,
+    may_prompt: bool,
+    attributes: &HashMap<&str, &str>,
+) -> Result<Vec<Item<'a>>, Trouble> {
+    let found = service
+        .search_items(attributes.clone())
+        .map_err(|error| trouble_of(&error))?;
+    if !found.locked.is_empty() {
+        if !may_prompt {
+            return Err(Trouble::Locked);
+        }
+        let locked: Vec<&Item> = found.locked.iter().collect();
+        service
+            .unlock_all(&locked)
+            .map_err(|error| trouble_of(&error))?;
+    }
+    Ok(found.unlocked.into_iter().chain(found.locked).collect())
+}
+
+/// Gives the collection which takes new items, open.
+fn open_default_collection<'a>(
+    service: &'a SecretService<'_>,
+    may_prompt: bool,
+) -> Result<Collection<'a>, Trouble> {
+    let collection = match service.get_default_collection() {
+        // A new collection means a new password to type: the same name as libsecret gives it.
+        Err(Error::NoResult) if may_prompt => {
+            service.create_collection("Default keyring", "default")
+        }
+        found => found,
+    }
+    .map_err(|error| trouble_of(&error))?;
+    if collection.is_locked().map_err(|error| trouble_of(&error))? {
+        if !may_prompt {
+            return Err(Trouble::Locked);
+        }
+        collection.unlock().map_err(|error| trouble_of(&error))?;
+    }
+    Ok(collection)
 }
 
 /// Gives an item's attributes.

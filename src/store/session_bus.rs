@@ -2,7 +2,8 @@
 //!
 //! Whoever answers on the bus's socket is handed every secret that is to be kept, and the address may lead to where
 //! others can put a socket of theirs. So the kernel is asked whose process listens there (`SO_PEERCRED`, unix(7))
-//! before a byte is sent, and the bus whose process owns the Secret Service's name, as a bus may let other users in.
+//! before a byte is sent, and the bus whose process owns the Secret Service's name (`name_owner.rs`), as a bus may let
+//! other users in.
 //! What cannot be proven, as over TCP or through a program, is no bus.
 //! <https://dbus.freedesktop.org/doc/dbus-specification.html#addresses>
 
@@ -61,27 +62,6 @@ impl SessionBus {
             )),
         }
         .map_err(|why| format!("no D-Bus session bus: {why}"))
-    }
-}
-
-impl Bus {
-    /// Refuses a service whose process is not this user's: root's would hand to others on the bus what it keeps for us.
-    pub(super) fn check_owner(&self, name: &str) -> Result<(), String> {
-        const BUS: &str = "org.freedesktop.DBus";
-        let asked = self.connection.call_method(
-            Some(BUS),
-            "/org/freedesktop/DBus",
-            Some(BUS),
-            "GetConnectionUnixUser",
-            &name,
-        );
-        let owner = asked.and_then(|answer| answer.body().deserialize::<u32>());
-        let owner = owner.map_err(|error| format!("whose {name} is cannot be told: {error}"))?;
-        if owner == our_uid() {
-            return Ok(());
-        }
-        let why = belongs_to(owner);
-        Err(format!("{name} on the D-Bus session bus {why}"))
     }
 }
 
@@ -157,10 +137,12 @@ fn refuse_stranger(owner: u32) -> Result<(), String> {
     Err(belongs_to(owner))
 }
 
-fn belongs_to(owner: u32) -> String {
+/// Says why it is refused.
+pub(super) fn belongs_to(owner: u32) -> String {
     format!("belongs to uid {owner}, and this is uid {}", our_uid())
 }
 
-fn our_uid() -> u32 {
+/// Gives the user whose files and processes are ours.
+pub(super) fn our_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }

@@ -2,14 +2,18 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
 
 use crate::namespace::{Wrapped, give_away};
 use crate::peers::keyring::{Keyring, State};
 use crate::peers::needs;
 use crate::support::front_door::{PASSWORD, USER};
+use crate::support::http::Request;
 use crate::support::sandbox::Sandbox;
 use crate::table::Environment;
-use crate::user::User;
+use crate::thief::Thief;
+use crate::user::{User, note};
 
 /// Nobody: D-Bus wants users whom the system knows.
 const STRANGER: u32 = 65_534;
@@ -163,4 +167,42 @@ fn our_bus_outside_of_a_pid_namespace() {
     keyring.serve(&user.home);
     user.look(&mut environment, "keyring")
         .assert_kept("keyring");
+}
+
+/// Our bus lets another user in, and their service takes the name once ours has ended.
+#[test]
+fn a_service_that_takes_the_name_during_a_login() {
+    let mut environment = Environment::new("another user's service from the login on");
+    let wrapped = needs!(Wrapped::as_user(STRANGER));
+    let keyring = needs!(Keyring::start_as(STRANGER));
+    let address = keyring.bus().address();
+    let daemon = keyring.daemon_id().to_string();
+    let thief: Arc<OnceLock<Thief>> = Arc::default();
+    let taken = Arc::clone(&thief);
+    let at_the_password = move |request: &Request| {
+        if request.method == "POST" {
+            let killed = Command::new("kill").args(["-s", "KILL", &daemon]).status();
+            assert!(killed.expect("kill").success());
+            taken.get_or_init(|| Thief::start(&address));
+        }
+        None
+    };
+    let user = User::with(Sandbox::with_binary(&wrapped.binary), at_the_password);
+    give_away(&user.home, STRANGER);
+    keyring.serve(&user.home);
+    let got = user.get("keyring", &["-v"]).assert_success();
+    let got =
+        got.assert_says("org.freedesktop.secrets on the D-Bus session bus has changed its owner");
+    assert_eq!(thief.get().expect("a thief").taken(), [""; 0]);
+    let words = "org.freedesktop.secrets on the D-Bus session bus belongs to uid 0";
+    let status = user.status("keyring");
+    let trouble = status["trouble"].as_str();
+    assert!(trouble.is_some_and(|told| told.contains(words)), "{status}");
+    note(
+        &mut environment,
+        "keyring",
+        "answered, not kept",
+        &got,
+        &status,
+    );
 }

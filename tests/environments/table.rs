@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 31] = [
+const ENVIRONMENTS: [&str; 32] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -24,6 +24,7 @@ const ENVIRONMENTS: [&str; 31] = [
     "our D-Bus behind another user's",
     "another user's D-Bus in XDG_RUNTIME_DIR",
     "another user's service on our D-Bus",
+    "another user's service from the login on",
     "our service on root's D-Bus",
     "root's service on root's D-Bus",
     "D-Bus over TCP, or through a program",

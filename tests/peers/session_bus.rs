@@ -74,6 +74,11 @@ impl SessionBus {
         give_away(self.folder.path(), other);
     }
 
+    /// Returns its address.
+    pub fn address(&self) -> String {
+        format!("unix:path={}/bus", self.folder.path().display())
+    }
+
     /// Returns the address of its abstract socket.
     pub fn abstract_address(&self) -> String {
         format!("unix:abstract={}/abstract", self.folder.path().display())
@@ -86,8 +91,7 @@ impl SessionBus {
 
     /// Leads every later run of a home here.
     pub fn serve(&self, home: &Sandbox) {
-        let bus = format!("unix:path={}/bus", self.folder.path().display());
-        home.env("DBUS_SESSION_BUS_ADDRESS", &bus);
+        home.env("DBUS_SESSION_BUS_ADDRESS", &self.address());
     }
 
     /// Returns the folder of all that is written here.
