@@ -139,9 +139,29 @@ impl<'a> Store<'a> {
         Ok(found)
     }
 
-    /// Keeps a session in place of the one before, and tells where.
+    /// Keeps a session in place of the one before, and tells where. Where it cannot be kept, the one before is forgotten
+    /// all the same: nobody who has replaced it is to be answered with it.
     pub fn save(&self, key: &Key, entry: &Entry) -> Result<Place> {
-        self.write(key, &entry::to_json(entry))
+        let saved = self.write(key, &entry::to_json(entry));
+        if !saved.as_ref().is_ok_and(|place| *place != Place::Nowhere) {
+            self.forget_the_one_before(key);
+        }
+        saved
+    }
+
+    fn forget_the_one_before(&self, key: &Key) {
+        let plan = Plan::of(self.choice);
+        for backing in Backing::all().filter(|one| plan.uses(*one)) {
+            if backing == Backing::Keyring && self.keyring.is_absent() {
+                continue;
+            }
+            if let Err(error) = self.remove_from(backing, key) {
+                let why = error.one_line();
+                self.trace.say(format_args!(
+                    "the session before it could not be forgotten, so the next call may answer it: {why}"
+                ));
+            }
+        }
     }
 
     fn write(&self, key: &Key, json: &Secret) -> Result<Place> {

@@ -108,6 +108,11 @@ impl Keyring {
         matches!(*self.state.borrow(), State::GivenUp(Trouble::WouldAsk))
     }
 
+    /// Tells whether it was asked, and there is none.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(*self.state.borrow(), State::GivenUp(Trouble::Absent(_)))
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut dyn Backend) -> Result<T, Trouble> + Send + 'static,

@@ -35,6 +35,7 @@ struct Double(Arc<Mutex<Contents>>);
 struct Contents {
     items: BTreeMap<String, String>,
     trouble: Option<Trouble>,
+    is_full: bool,
     questions: usize,
 }
 
@@ -63,9 +64,12 @@ impl Backend for Double {
     }
 
     fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
-        self.asked()?
-            .items
-            .insert(name.to_owned(), secret.expose().to_owned());
+        let mut contents = self.asked()?;
+        if contents.is_full {
+            return Err(Trouble::Failed("no space is left".to_owned()));
+        }
+        let text = secret.expose().to_owned();
+        contents.items.insert(name.to_owned(), text);
         Ok(())
     }
 
@@ -213,6 +217,19 @@ fn a_session_comes_back_as_it_was() {
         assert_eq!(world.store(choice).load(&key()).unwrap(), None);
         assert!(!world.store(choice).forget(&key()).unwrap());
         assert_eq!(world.words(), "");
+    }
+}
+
+#[test]
+fn where_the_new_session_cannot_be_kept_the_old_one_is_forgotten() {
+    for choice in [StoreChoice::Auto, StoreChoice::Keyring] {
+        let world = World::new();
+        let store = world.store(choice);
+        store.save(&key(), &session("old")).unwrap();
+        world.keyring.contents().is_full = true;
+        let place = store.save(&key(), &session("new")).ok();
+        assert!(place.is_none_or(|place| place == Place::Nowhere));
+        assert_eq!(store.load(&key()).unwrap(), None, "{choice:?}");
     }
 }
 
