@@ -11,7 +11,8 @@ use crate::environment::Environment;
 use crate::secret::Secret;
 use crate::store::key::Key;
 use crate::store::private_file::{
-    check_folder, private_folder, read_private, remove_private, write_private,
+    check_folder, is_half_written_name, private_folder, read_private, remove_half_written,
+    remove_private, write_private,
 };
 
 /// A folder of entries, one file for each key.
@@ -60,9 +61,10 @@ impl Folder {
         }
     }
 
-    /// Writes the entry of a key, in place of the old one.
+    /// Writes the entry of a key, in place of the old one and of what a killed process left half-written.
     pub(super) fn write(&self, key: &Key, json: &Secret) -> Result<PathBuf, String> {
         let path = self.path_of(key);
+        remove_half_written(&path);
         private_folder(self.parent())
             .and_then(|()| private_folder(&self.path))
             .and_then(|()| write_private(&path, json.expose().as_bytes()))
@@ -70,9 +72,10 @@ impl Folder {
         Ok(path)
     }
 
-    /// Removes the entry of a key; tells whether there was one.
+    /// Removes the entry of a key, and what a killed process left half-written of it; tells whether there was one.
     pub(super) fn remove(&self, key: &Key) -> Result<bool, String> {
         let path = self.path_of(key);
+        remove_half_written(&path);
         remove_private(&path).map_err(|error| format!("cannot remove {}: {error}", path.display()))
     }
 
@@ -90,7 +93,7 @@ impl Folder {
             let name = file.file_name().to_string_lossy().into_owned();
             if is_entry_name(&name) {
                 removed += usize::from(remove_private(&file.path()).map_err(cannot)?);
-            } else if name.starts_with(".tmp") {
+            } else if is_half_written_name(&name) {
                 remove_private(&file.path()).map_err(cannot)?;
             }
         }

@@ -33,7 +33,7 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 
 /// Writes a file in a folder that exists, in place of whatever it held.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_beside(path, bytes, &Builder::new())?.persist(path)?;
+    write_beside(path, bytes)?.persist(path)?;
     Ok(())
 }
 
@@ -41,17 +41,13 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// disk: for what cannot be made anew.
 pub fn write_private_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private_folder(folder_of(path))?;
-    let prefix = half_written_prefix(path);
-    let mut name = Builder::new();
-    let name = name.prefix(&prefix).suffix(HALF_WRITTEN);
-    let beside = write_beside(path, bytes, name)?;
+    let beside = write_beside(path, bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(path)?;
     Ok(())
 }
 
-/// Removes what processes that were killed in [`write_private_durably`] have left beside a file; only for who knows that
-/// nobody else writes it now.
+/// Removes what processes that were killed while they wrote a file have left beside it.
 pub fn remove_half_written(path: &Path) {
     let prefix = half_written_prefix(path);
     let is_half_written = |name: &OsStr| {
@@ -66,10 +62,21 @@ pub fn remove_half_written(path: &Path) {
         .flatten()
         .flatten()
     {
-        if is_half_written(&file.file_name()) {
+        if is_half_written(&file.file_name()) && is_left_alone(&file.path()) {
             remove_private(&file.path()).ok();
         }
     }
+}
+
+/// Tells whether a file's name is that of one that was being written, whatever its place.
+pub fn is_half_written_name(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(HALF_WRITTEN)
+}
+
+/// Whoever writes such a file holds its lock, which ends with the process.
+fn is_left_alone(path: &Path) -> bool {
+    let opened = open(path, OpenOptions::new().read(true));
+    opened.is_ok_and(|file| file.try_lock().is_ok())
 }
 
 /// Such a file is found by its name, `.NAME.RANDOM.kfp-credential`.
@@ -83,7 +90,7 @@ fn half_written_prefix(path: &Path) -> OsString {
 /// Writes a file that must last, in a folder that it makes where needed, unless there is one already.
 pub fn create_closed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private_folder(folder_of(path))?;
-    let beside = write_beside(path, bytes, &Builder::new())?;
+    let beside = write_beside(path, bytes)?;
     beside.as_file().sync_all()?;
     match beside.persist_noclobber(path) {
         Err(refused) if refused.error.kind() != ErrorKind::AlreadyExists => Err(refused.error),
@@ -177,7 +184,7 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn write_beside(path: &Path, bytes: &[u8], name: &Builder<'_, '_>) -> io::Result<NamedTempFile> {
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
     check_folder(folder)?;
     match fs::symlink_metadata(path) {
@@ -189,7 +196,13 @@ fn write_beside(path: &Path, bytes: &[u8], name: &Builder<'_, '_>) -> io::Result
         Err(error) => return Err(error),
     }
     // The crate makes its files 0600.
+    let prefix = half_written_prefix(path);
+    let mut name = Builder::new();
+    let name = name.prefix(&prefix).suffix(HALF_WRITTEN);
     let mut beside = name.tempfile_in(folder)?;
+    // On Windows a lock would keep readers from what it is renamed to.
+    #[cfg(unix)]
+    beside.as_file().try_lock().ok();
     beside.write_all(bytes)?;
     Ok(beside)
 }
@@ -358,7 +371,9 @@ mod tests {
         for name in left.iter().chain(&others) {
             fs::write(folder.join(name), "").unwrap();
         }
+        let being_written = write_beside(&folder.join("f"), b"1").unwrap();
         remove_half_written(&folder.join("f"));
+        being_written.persist(folder.join("f")).unwrap();
         assert!(left.iter().all(|name| !folder.join(name).exists()));
         assert!(others.iter().all(|name| folder.join(name).exists()));
     }

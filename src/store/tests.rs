@@ -476,7 +476,7 @@ fn forgetting_all_leaves_nothing_of_ours_and_all_else() {
         world.store(choice).save(&key(), &session("t")).unwrap();
     }
     let folder = world.file().parent().unwrap().to_path_buf();
-    for name in [".tmpAbCdEf", "README"] {
+    for name in [".x.AbCdEf.kfp-credential", "README"] {
         std::fs::write(folder.join(name), "").unwrap();
     }
     let store = world.store(StoreChoice::None);
@@ -488,6 +488,21 @@ fn forgetting_all_leaves_nothing_of_ours_and_all_else() {
         .collect();
     assert_eq!(left, ["README"]);
     assert!(world.keyring.contents().items.is_empty());
+}
+
+#[test]
+fn what_a_killed_process_left_half_written_goes_with_the_next_save_and_with_forgetting() {
+    let world = World::new();
+    let store = world.store(StoreChoice::File);
+    let file = world.file();
+    let left = file.with_file_name(format!(".{}.aB3xY9.kfp-credential", key().file_name()));
+    store.save(&key(), &session("t")).unwrap();
+    std::fs::write(&left, "cookie").unwrap();
+    store.save(&key(), &session("t")).unwrap();
+    assert!(!left.exists());
+    std::fs::write(&left, "cookie").unwrap();
+    assert!(store.forget(&key()).unwrap());
+    assert!(!left.exists() && !file.exists());
 }
 
 #[test]
