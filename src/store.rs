@@ -176,11 +176,8 @@ impl<'a> Store<'a> {
     pub fn forget(&self, key: &Key) -> Result<bool> {
         let plan = Plan::of(self.choice);
         let looked_at = Backing::all().filter(|one| one.is_at_hand() || plan.uses(*one));
-        // All of them are emptied before the first trouble is told.
-        let removed: Vec<Result<bool>> = looked_at.map(|one| self.remove_from(one, key)).collect();
-        removed
-            .into_iter()
-            .try_fold(false, |any, removed| Ok(any | removed?))
+        let removed = looked_at.map(|one| self.remove_from(one, key));
+        Ok(all_done(removed)?.contains(&true))
     }
 
     /// Forgets every session and password of ours, whatever was chosen; tells how many there were.
@@ -189,8 +186,7 @@ impl<'a> Store<'a> {
     pub fn forget_all(&self, known: &[Key]) -> Result<usize> {
         let known: Vec<String> = known.iter().map(|key| key.text().to_owned()).collect();
         let emptied = Backing::all().map(|one| self.empty(one, &known));
-        let emptied: Vec<Result<usize>> = emptied.collect();
-        emptied.into_iter().sum()
+        Ok(all_done(emptied)?.into_iter().sum())
     }
 
     /// Gives what renews logins, where it rests under a key.
@@ -325,6 +321,28 @@ impl<'a> Store<'a> {
             }
         }
     }
+}
+
+/// Gives what came of all tries, each of which is made; of those that failed, what failed is told together.
+pub fn all_done<T>(tries: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let mut done = Vec::new();
+    let mut failed: Option<Error> = None;
+    for outcome in tries {
+        match (outcome, failed.take()) {
+            (Ok(one), before) => {
+                done.push(one);
+                failed = before;
+            }
+            (Err(error), None) => failed = Some(error),
+            (Err(error), Some(before)) if before.one_line().contains(&error.one_line()) => {
+                failed = Some(before);
+            }
+            (Err(error), Some(before)) => {
+                failed = Some(before.because(format_args!("and also: {}", error.one_line())));
+            }
+        }
+    }
+    failed.map_or(Ok(done), Err)
 }
 
 fn newer(one: Option<Entry>, other: Option<Entry>) -> Option<Entry> {

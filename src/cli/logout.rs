@@ -18,7 +18,7 @@ use crate::grants::{self, Grants};
 use crate::http::api::Api;
 use crate::method::iap::user;
 use crate::method::sign_out::{Ending, sign_out};
-use crate::store::{Entry, Store, StoredGrant};
+use crate::store::{Entry, Store, StoredGrant, all_done};
 
 /// How long the servers of one command may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,15 +49,13 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
         get::forget_refusal(setting.run(), &key);
         store.forget(&key)
     });
-    let session = sessions
-        .into_iter()
-        .try_fold(false, |any, session| Ok(any | session?));
     let grant = match context.method.iap() {
         Some(iap) => Grants::of(setting.run(), context, &store).forget(iap),
         None => Ok(false),
     };
+    let session = all_done(sessions.into_iter().chain([grant])).map(|done| done.contains(&true));
     let password = store.forget_password(&get::password_key(context));
-    let forgotten = session.and_then(|session| Ok((session | grant?, password?)));
+    let forgotten = all_done([session, password].into_iter()).map(|done| (done[0], done[1]));
     if let Ok((session, password)) = &forgotten {
         let what = match (session, password) {
             (true, true) => "Forgot the session and the password",

@@ -79,7 +79,8 @@ impl Folder {
         remove_private(&path).map_err(|error| format!("cannot remove {}: {error}", path.display()))
     }
 
-    /// Removes all entries, and what a killed process left half-written; tells how many entries there were.
+    /// Removes all entries, and what a killed process left half-written; tells how many entries there were. What cannot
+    /// be removed is told when all else is gone.
     pub(super) fn remove_all(&self) -> Result<usize, String> {
         let cannot =
             |error: std::io::Error| format!("cannot empty {}: {error}", self.path.display());
@@ -88,16 +89,24 @@ impl Folder {
             checked => checked.map_err(cannot)?,
         }
         let mut removed = 0;
+        let mut troubles = Vec::new();
         for file in fs::read_dir(&self.path).map_err(cannot)? {
             let file = file.map_err(cannot)?;
             let name = file.file_name().to_string_lossy().into_owned();
-            if is_entry_name(&name) {
-                removed += usize::from(remove_private(&file.path()).map_err(cannot)?);
-            } else if is_half_written_name(&name) {
-                remove_private(&file.path()).map_err(cannot)?;
+            let is_entry = is_entry_name(&name);
+            if !is_entry && !is_half_written_name(&name) {
+                continue;
+            }
+            match remove_private(&file.path()) {
+                Ok(is_removed) => removed += usize::from(is_entry && is_removed),
+                Err(error) => troubles.push(format!("{name}: {error}")),
             }
         }
-        Ok(removed)
+        if troubles.is_empty() {
+            return Ok(removed);
+        }
+        let troubles = troubles.join("; ");
+        Err(format!("cannot empty {}: {troubles}", self.path.display()))
     }
 
     fn parent(&self) -> &Path {

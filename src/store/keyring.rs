@@ -51,6 +51,14 @@ pub(super) enum Trouble {
     Failed(String),
 }
 
+/// Adds up what was removed, and gives the first trouble only when all was tried.
+pub(super) fn sum_of(
+    removed: impl Iterator<Item = Result<usize, Trouble>>,
+) -> Result<usize, Trouble> {
+    let all: Vec<Result<usize, Trouble>> = removed.collect();
+    all.into_iter().sum()
+}
+
 /// The keyring, not touched before the first question.
 pub(super) struct Keyring {
     may_prompt: bool,

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, SERVICE, Trouble};
+use crate::store::keyring::{Backend, SERVICE, Trouble, sum_of};
 use crate::store::parted::Parted;
 use crate::store::seal::{self, Seal};
 
@@ -94,19 +94,16 @@ impl KernelKeys {
 
     /// Removes the entries of this home whose name below it is such a one; tells how many there were.
     fn remove_where(&self, matches: impl Fn(&str) -> bool) -> Result<usize, Trouble> {
-        let mut removed = 0;
-        for link in self.ring.get_links(MOST_KEYS).map_err(failed)?.iter() {
-            let Some(key) = link.as_key() else { continue };
-            let Ok(metadata) = key.metadata() else {
-                continue;
-            };
-            let name = metadata.get_description().strip_prefix(&self.prefix);
-            if name.is_some_and(&matches) {
-                self.ring.unlink_key(key).map_err(failed)?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
+        let links = self.ring.get_links(MOST_KEYS).map_err(failed)?;
+        let keys = links.iter().filter_map(|link| link.as_key());
+        let matching = keys.filter(|key| {
+            let metadata = key.metadata();
+            metadata.is_ok_and(|metadata| {
+                let name = metadata.get_description().strip_prefix(&self.prefix);
+                name.is_some_and(&matches)
+            })
+        });
+        sum_of(matching.map(|key| self.ring.unlink_key(key).map(|()| 1).map_err(failed)))
     }
 }
 

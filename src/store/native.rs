@@ -7,7 +7,7 @@ use security_framework::os::macos::keychain::{KeychainUserInteractionLock, SecKe
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, Connect, SERVICE, Trouble};
+use crate::store::keyring::{Backend, Connect, SERVICE, Trouble, sum_of};
 
 struct NativeKeyring {
     /// While it lives, the keychain answers that it would ask, and does not.
@@ -84,23 +84,19 @@ impl Backend for NativeKeyring {
     }
 
     fn delete_all(&mut self, known: &[String]) -> Result<usize, Trouble> {
-        let mut removed = 0;
-        for name in known {
-            removed += usize::from(self.delete(name)?);
-        }
+        let removed = sum_of(known.iter().map(|name| self.delete(name).map(usize::from)));
         // Windows searches by a pattern over `USER.SERVICE`, the others by the service.
         let ours = if cfg!(windows) {
             HashMap::from([("pattern", r"\.kfp-credential$")])
         } else {
             HashMap::from([("service", SERVICE)])
         };
-        for found in keyring_core::Entry::search(&ours).unwrap_or_default() {
-            found
-                .delete_credential()
-                .map_err(|error| trouble_of(&error))?;
-            removed += 1;
-        }
-        Ok(removed)
+        let found = keyring_core::Entry::search(&ours).unwrap_or_default();
+        let others = sum_of(found.into_iter().map(|found| {
+            let removed = found.delete_credential();
+            removed.map(|()| 1).map_err(|error| trouble_of(&error))
+        }));
+        Ok(removed? + others?)
     }
 
     fn check(&mut self, name: &str) -> Result<(), Trouble> {

@@ -10,7 +10,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, Trouble};
+use crate::store::keyring::{Backend, Trouble, sum_of};
 
 /// No entry begins like this: entries are JSON.
 const HEAD: &str = "kfp-credential parts v1 ";
@@ -127,11 +127,9 @@ impl<B: Backend> Backend for Parted<B> {
     }
 
     fn delete_all(&mut self, known: &[String]) -> Result<usize, Trouble> {
-        let mut removed = 0;
-        for name in known {
-            removed += usize::from(self.delete(name)?);
-        }
-        Ok(removed + self.inner.delete_all(&[])?)
+        let removed = sum_of(known.iter().map(|name| self.delete(name).map(usize::from)));
+        let others = self.inner.delete_all(&[]);
+        Ok(removed? + others?)
     }
 
     fn check(&mut self, name: &str) -> Result<(), Trouble> {

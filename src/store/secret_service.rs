@@ -18,7 +18,7 @@ use zbus::blocking::Connection;
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, Connect, SERVICE, Trouble};
+use crate::store::keyring::{Backend, Connect, SERVICE, Trouble, sum_of};
 use crate::store::name_owner::NameOwner;
 use crate::store::session_bus::{Bus, SessionBus};
 
@@ -123,9 +123,9 @@ impl SecretServiceKeyring {
         self.owner.check().map_err(Trouble::Failed)
     }
 
+    /// Removes all that can be removed, also beside what is locked.
     fn delete_of(&mut self, attributes: &HashMap<&str, &str>) -> Result<usize, Trouble> {
-        let removed = unlocked_items(&self.service, self.may_prompt, attributes)
-            .and_then(|items| delete(&items));
+        let removed = delete_found(&self.service, self.may_prompt, attributes);
         self.check_owner()?;
         removed
     }
@@ -181,6 +181,25 @@ fn check(service: &SecretService<'_>, name: &str) -> Result<(), Trouble> {
     }
 }
 
+fn delete_found(
+    service: &SecretService<'_>,
+    may_prompt: bool,
+    attributes: &HashMap<&str, &str>,
+) -> Result<usize, Trouble> {
+    if may_prompt {
+        return delete(&unlocked_items(service, may_prompt, attributes)?);
+    }
+    let found = service
+        .search_items(attributes.clone())
+        .map_err(|error| trouble_of(&error))?;
+    let removed = delete(&found.unlocked)?;
+    if found.locked.is_empty() {
+        Ok(removed)
+    } else {
+        Err(Trouble::Locked)
+    }
+}
+
 /// Finds items; locked ones are unlocked where a person may be asked, and are trouble elsewhere.
 fn unlocked_items<'a>(
     service: &'a SecretService<'_>,
@@ -230,10 +249,12 @@ fn of(name: &str) -> HashMap<&str, &str> {
 }
 
 fn delete(items: &[Item]) -> Result<usize, Trouble> {
-    for item in items {
-        item.delete().map_err(|error| trouble_of(&error))?;
-    }
-    Ok(items.len())
+    let removed = items.iter().map(|item| {
+        item.delete()
+            .map(|()| 1)
+            .map_err(|error| trouble_of(&error))
+    });
+    sum_of(removed)
 }
 
 #[expect(

@@ -506,6 +506,24 @@ fn what_a_killed_process_left_half_written_goes_with_the_next_save_and_with_forg
 }
 
 #[test]
+fn forgetting_all_goes_on_past_what_it_cannot_remove_and_tells_all_of_it() {
+    let world = World::new();
+    let folder = world.file().parent().unwrap().to_path_buf();
+    let store = world.store(StoreChoice::File);
+    store.save(&key(), &session("t")).unwrap();
+    // Nobody removes a folder as a file, wherever it stands in the list.
+    let stuck = ["0".repeat(64), "f".repeat(64)];
+    for name in &stuck {
+        std::fs::create_dir(folder.join(name)).unwrap();
+    }
+    world.keyring.set_trouble(Trouble::Locked);
+    let error = store.forget_all(&[]).unwrap_err().one_line();
+    assert!(stuck.iter().all(|name| error.contains(name)), "{error}");
+    assert!(error.contains("the keyring is locked"), "{error}");
+    assert!(!world.file().exists());
+}
+
+#[test]
 fn forgetting_tells_what_it_could_not_reach() {
     let world = World::new();
     world
