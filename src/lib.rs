@@ -73,11 +73,12 @@ pub mod terminal;
 pub mod trace;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Write;
 
 use chrono::{DateTime, Utc};
 
 use environment::Environment;
+use read_file::Stdin;
 use trace::Stderr;
 
 /// What a run may use of the world.
@@ -85,7 +86,7 @@ pub struct Process<'a> {
     /// The environment variables.
     pub environment: Environment,
     /// Read only where an option says so.
-    pub stdin: &'a mut dyn Read,
+    pub stdin: Stdin,
     /// Where the answer goes.
     pub stdout: &'a mut dyn Write,
     /// Where words for people go.

@@ -155,7 +155,12 @@ pub fn read_token_file(
     now: DateTime<Utc>,
 ) -> Result<Fresh> {
     Ok(Fresh {
-        credential: token_file::read(file, context.session_lifetime, now)?,
+        credential: token_file::read(
+            file,
+            context.session_lifetime,
+            context.deadlines.for_reading(),
+            now,
+        )?,
         method: "token-file",
         endpoint: endpoint.clone(),
         unproven: None,

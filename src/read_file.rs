@@ -36,11 +36,37 @@ pub fn read(path: &Path, kind: Kind, largest: u64) -> io::Result<Zeroizing<Vec<u
         Kind::FileOrPipe(limit) => {
             let path = path.to_path_buf();
             let read = deadline::within(limit, move || read_file_or_pipe(&path, largest));
-            read.unwrap_or_else(|| {
-                let what = format!("it gave nothing within {:.0} s", limit.as_secs_f64());
-                Err(io::Error::new(ErrorKind::TimedOut, what))
-            })
+            read.unwrap_or_else(|| Err(gave_nothing(limit)))
         }
+    }
+}
+
+fn gave_nothing(limit: Duration) -> io::Error {
+    let what = format!("it gave nothing within {:.0} s", limit.as_secs_f64());
+    io::Error::new(ErrorKind::TimedOut, what)
+}
+
+/// What a process is fed with.
+pub struct Stdin {
+    /// What comes.
+    pub stream: Box<dyn Read + Send>,
+    /// Whether a person types it.
+    pub is_terminal: bool,
+}
+
+impl Stdin {
+    /// Lets `read` take what comes, once; whatever is no person has so long for that.
+    pub fn take<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let mut stream = std::mem::replace(&mut self.stream, Box::new(io::empty()));
+        if self.is_terminal {
+            return read(&mut *stream);
+        }
+        let taken = deadline::within(limit, move || read(&mut *stream));
+        taken.unwrap_or_else(|| Err(gave_nothing(limit)))
     }
 }
 
@@ -244,6 +270,32 @@ mod tests {
         writer.join().unwrap().unwrap();
         let error = read(&path, Kind::FileOrPipe(Duration::from_millis(1)), 10).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn stdin_is_waited_for_where_a_person_types_it() {
+        let silent = |is_terminal| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            let stdin = Stdin {
+                stream: Box::new(reader),
+                is_terminal,
+            };
+            (stdin, writer)
+        };
+        let take = |stdin: &mut Stdin| {
+            stdin.take(Duration::from_millis(50), |stream| {
+                io::read_to_string(stream)
+            })
+        };
+        let (mut piped, _writer) = silent(false);
+        assert_eq!(take(&mut piped).unwrap_err().kind(), ErrorKind::TimedOut);
+        let (mut typed, mut person) = silent(true);
+        let person = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            std::io::Write::write_all(&mut person, b"late")
+        });
+        assert_eq!(take(&mut typed).unwrap(), "late");
+        person.join().unwrap().unwrap();
     }
 
     #[test]

@@ -3,8 +3,10 @@
 mod google;
 
 use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
 
 use clap::Args;
+use zeroize::Zeroizing;
 
 use crate::cli::config;
 use crate::cli::{Setting, words};
@@ -22,6 +24,7 @@ use crate::method::dex::Person;
 use crate::method::iap::user::Reaching;
 use crate::method::{self, Fresh, Means};
 use crate::person::{Asking, Caller};
+use crate::read_file::Stdin;
 use crate::secret::Secret;
 use crate::store::{Lock, Place, Store, StoredPassword};
 
@@ -55,15 +58,15 @@ pub(super) struct LoginOptions {
 
 /// Runs the command.
 pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Result<()> {
-    let given = options
-        .password_stdin
-        .then(|| first_line(setting.process.stdin))
-        .transpose()?;
     let environment = &setting.process.environment;
     let target = options.target.with_environment(environment)?;
     let contact = options.contact.with_environment(environment)?;
-    let run = setting.run();
     let mut context = setting.context(&target, &contact, None)?;
+    let given = options
+        .password_stdin
+        .then(|| first_line(&mut setting.process.stdin, context.deadlines.for_reading()))
+        .transpose()?;
+    let (run, environment) = (setting.run(), &setting.process.environment);
     guard::interrupts();
 
     let extra_headers = get::extra_headers(run, &context)?;
@@ -259,13 +262,17 @@ fn report(
 }
 
 /// Reads the password up to the end of the line, or of the input.
-fn first_line(stdin: &mut dyn Read) -> Result<Secret> {
-    let mut bytes = Vec::new();
-    let read = BufReader::new(stdin.take(64 * 1024)).read_until(b'\n', &mut bytes);
-    let text = read
-        .ok()
-        .and_then(|_| String::from_utf8(bytes).ok())
-        .unwrap_or_default();
+fn first_line(stdin: &mut Stdin, limit: Duration) -> Result<Secret> {
+    let read = stdin.take(limit, |stream| {
+        let mut bytes = Zeroizing::new(Vec::new());
+        BufReader::new(stream.take(64 * 1024)).read_until(b'\n', &mut bytes)?;
+        Ok(bytes)
+    });
+    let bytes = read.map_err(|error| {
+        let what = "the password is not to be had: cannot read stdin";
+        Error::new(Slug::ConfigSecretUnavailable, what).because(error)
+    })?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
         return Err(Error::new(

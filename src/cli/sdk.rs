@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use zeroize::Zeroizing;
 
 use crate::cli::{Setting, config};
 use crate::config::context::Context;
@@ -11,6 +12,7 @@ use crate::config::method::Iap;
 use crate::config::options::{ContactOptions, TargetOptions};
 use crate::error::{Error, Result, Slug};
 use crate::grants::Grants;
+use crate::read_file::PATIENCE;
 use crate::sdk::SdkCredentials;
 use crate::store::EditedFile;
 
@@ -39,11 +41,12 @@ pub(super) struct ExportOptions {
 pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> Result<()> {
     let path = path(setting, options.file.as_deref())?;
     let given = if path == Path::new("-") {
-        let mut text = String::new();
-        let read = (&mut *setting.process.stdin)
-            .take(LARGEST)
-            .read_to_string(&mut text);
-        read.map_err(|error| {
+        let read = setting.process.stdin.take(PATIENCE, |stream| {
+            let mut text = Zeroizing::new(String::new());
+            stream.take(LARGEST).read_to_string(&mut text)?;
+            Ok(text)
+        });
+        let text = read.map_err(|error| {
             Error::new(Slug::SdkCredentialsInvalid, "stdin cannot be read").because(error)
         })?;
         SdkCredentials::parse(&text, "stdin")?

@@ -115,7 +115,8 @@ fn row(
     };
     let credential: Option<Credential> = if let Method::TokenFile(file) = &context.method {
         row.store = Some(file.path.display().to_string());
-        match token_file::read(file, context.session_lifetime, now) {
+        let limit = context.deadlines.for_reading();
+        match token_file::read(file, context.session_lifetime, limit, now) {
             Ok(credential) => Some(credential),
             Err(error) => {
                 row.state = "unusable";

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use crate::config::method::Method;
 use crate::config::source::HeaderValue;
 use crate::endpoint::{Endpoint, Origin};
+use crate::read_file::PATIENCE;
 use crate::shell;
 
 /// A target and how to log in there, checked.
@@ -123,6 +124,11 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
+    /// Gives how long a pipe in the place of a file may take.
+    pub fn for_reading(&self) -> Duration {
+        self.login.min(PATIENCE)
+    }
+
     /// Scales every limit so that a whole login takes at most `login`.
     pub fn scaled_to(login: Duration) -> Self {
         let usual = Self::default();

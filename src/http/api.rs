@@ -73,6 +73,11 @@ impl<'a> Api<'a> {
         self.until.set(self.until.get() + time);
     }
 
+    /// Gives what is left of the login's time.
+    pub fn time_left(&self) -> Duration {
+        self.until.get().saturating_duration_since(Instant::now())
+    }
+
     /// Gives the clock of the provider that answered last.
     pub fn clock(&self) -> &ServerClock {
         &self.clock
@@ -171,11 +176,7 @@ impl<'a> Api<'a> {
         body: Vec<u8>,
         limit: Duration,
     ) -> Result<Answer> {
-        let left = self
-            .until
-            .get()
-            .saturating_duration_since(Instant::now())
-            .min(limit);
+        let left = self.time_left().min(limit);
         if left.is_zero() {
             let what = format!("the login took too long, before {}", redacted_url(url));
             return Err(Error::new(Slug::Timeout, what));

@@ -4,6 +4,7 @@
 pub(super) mod proof;
 
 use std::io;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -14,13 +15,14 @@ use crate::jwt::{self, Claims};
 use crate::read_file::{self, Kind, ONE_MIB};
 use crate::secret::Secret;
 
-/// Reads the token and checks what can be seen from outside: its end and its audience.
+/// Reads the token and checks what can be seen from outside: its end and its audience. A pipe has so long.
 pub fn read(
     file: &TokenFile,
     session_lifetime: Option<chrono::TimeDelta>,
+    limit: Duration,
     now: DateTime<Utc>,
 ) -> Result<Credential> {
-    let token = read_token(file)?;
+    let token = read_token(file, limit)?;
     let claims = jwt::claims(token.expose());
     let mut known = None;
     let mut principal = None;
@@ -49,9 +51,9 @@ pub fn read(
     .hint("whoever writes the file must renew it: for a projected volume that is the kubelet (is the file a copy?); check this machine's clock"))
 }
 
-fn read_token(file: &TokenFile) -> Result<Secret> {
+fn read_token(file: &TokenFile, limit: Duration) -> Result<Secret> {
     let shown = file.path.display();
-    let bytes = read_file::read(&file.path, Kind::FileOrPipe(read_file::PATIENCE), ONE_MIB)
+    let bytes = read_file::read(&file.path, Kind::FileOrPipe(limit), ONE_MIB)
         .map_err(|error| unreadable(file, &error))?;
     let invalid = |what: &str| {
         Error::new(
@@ -148,6 +150,7 @@ mod tests {
                 audience: audience.map(str::to_owned),
             },
             None,
+            read_file::PATIENCE,
             now(),
         )
     }
@@ -218,6 +221,7 @@ mod tests {
                     audience: None,
                 },
                 None,
+                read_file::PATIENCE,
                 now(),
             )
             .unwrap_err()

@@ -38,7 +38,8 @@ fn for_each_impostor(home: &Sandbox, name: &str, mut run: impl FnMut(&str)) {
         drop(socket);
         if path.is_dir() {
             fs::remove_dir(&path).expect("the sandbox takes it");
-        } else {
+        } else if path.symlink_metadata().is_ok() {
+            // In a store's folder `get` has removed it.
             fs::remove_file(&path).expect("the sandbox takes it");
         }
     }
@@ -237,6 +238,56 @@ fn a_token_file_that_is_no_file_is_told() {
             assert_told(&output, kind, "token-file-unreadable");
         }
     });
+}
+
+/// The deadline of the login is that of what it reads as well.
+#[test]
+fn what_gives_nothing_is_waited_for_until_the_deadline() {
+    let home = Sandbox::new();
+    let fifo = home.home().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo").success());
+    let external = json!({
+        "type": "external_account", "audience": "//iam.googleapis.com/a",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "credential_source": {"file": fifo},
+    });
+    home.file("external.json", external.to_string());
+    home.config(&format!("{CONFIG}    gcp: {{}}\n"));
+    let elsewhere = ["--endpoint", "https://localhost:2", "--timeout", "500ms"];
+    let of_a_token = [&["login", "--token-file", "fifo"], &elsewhere[..]].concat();
+    let variable = [("GOOGLE_APPLICATION_CREDENTIALS", "external.json")];
+    let google = ["get", "--timeout", "500ms"];
+    for (args, env, slug) in [
+        (&of_a_token[..], &[][..], "token-file-unreadable"),
+        (&google, &variable, "google-subject-token-unavailable"),
+    ] {
+        let output = quick(&home, args, env);
+        let told = &output.stderr;
+        assert!(told.contains(&format!("error[{slug}]")), "{told}");
+        assert!(told.contains("gave nothing within"), "{told}");
+    }
+    let mut command = Command::new(BINARY);
+    command.env_clear().env("HOME", home.home());
+    let words = [
+        "login",
+        "--endpoint",
+        "http://localhost:1",
+        "--username",
+        "u",
+    ];
+    command
+        .args(words)
+        .args(["--password-stdin", "--timeout", "500ms"]);
+    let silent = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut silent = silent.spawn().expect("the binary");
+    let stdin = silent.stdin.take();
+    let ended = silent.wait_with_output().expect("its end");
+    drop(stdin);
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("[config-secret-unavailable]"), "{told}");
+    assert!(told.contains("gave nothing within"), "{told}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl External {
     /// Exchanges a new subject token for an access token.
     pub(super) fn access_token(&self, minting: Minting<'_>, scope: &str) -> Result<Minted> {
         let subject_token = match &self.source {
-            Source::File(path, format) => subject_token::from_file(path, format)?,
+            Source::File(path, format) => subject_token::from_file(minting.api, path, format)?,
             Source::Url(url, headers, format) => {
                 subject_token::from_url(minting.api, url, headers, format)?
             }

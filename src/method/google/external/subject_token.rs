@@ -10,7 +10,7 @@ use super::unavailable;
 use crate::error::Result;
 use crate::http::api::Api;
 use crate::method::google::reading::Reading;
-use crate::read_file::{self, Kind, ONE_MIB};
+use crate::read_file::{self, Kind, ONE_MIB, PATIENCE};
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
@@ -70,10 +70,14 @@ impl Format {
 }
 
 /// Reads the token from a file that another program keeps fresh.
-pub(super) fn from_file(path: &Path, format: &Format) -> Result<Secret> {
+pub(super) fn from_file(api: &Api<'_>, path: &Path, format: &Format) -> Result<Secret> {
     let place = format!("the subject token file {}", path.display());
-    let bytes = read_file::read(path, Kind::FileOrPipe(read_file::PATIENCE), ONE_MIB)
-        .map_err(|error| unavailable(format!("{place} cannot be read")).because(error))?;
+    let bytes = read_file::read(
+        path,
+        Kind::FileOrPipe(api.time_left().min(PATIENCE)),
+        ONE_MIB,
+    )
+    .map_err(|error| unavailable(format!("{place} cannot be read")).because(error))?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| unavailable(format!("{place} is not text")))?;
     format.token(text, &place)

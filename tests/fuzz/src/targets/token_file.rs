@@ -3,6 +3,7 @@
 use kfp_credential::config::method::TokenFile;
 use kfp_credential::credential::Material;
 use kfp_credential::method::token_file;
+use kfp_credential::read_file::PATIENCE;
 
 use crate::oracle;
 
@@ -18,7 +19,7 @@ pub(crate) fn run(bytes: &[u8]) {
     };
     let text = String::from_utf8_lossy(bytes);
     let now = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("now");
-    match token_file::read(&file, None, now) {
+    match token_file::read(&file, None, PATIENCE, now) {
         Ok(credential) => {
             let Material::Bearer(token) = &credential.material else {
                 panic!("no token");
