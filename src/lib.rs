@@ -59,6 +59,8 @@ pub mod limits;
 pub mod line;
 pub mod loopback;
 pub mod method;
+#[cfg(unix)]
+pub mod owner;
 pub mod person;
 pub mod program;
 pub mod protocol;

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use crate::owner;
+
 /// Whose the other end of a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -30,14 +32,13 @@ pub(super) fn owners(peers: &[SocketAddr], port: u16) -> Vec<Owner> {
 
 /// Reads the kernel's table of sockets, and tells whether there is one: a chroot may have no `/proc`.
 fn look_up(peers: &[SocketAddr], port: u16, owners: &mut [Owner]) -> bool {
-    let us = rustix::process::geteuid().as_raw();
     match File::open("/proc/net/tcp") {
-        Ok(table) => note(BufReader::new(table), peers, port, us, owners),
+        Ok(table) => note(BufReader::new(table), peers, port, &owner::is_ours, owners),
         Err(error) => return !is_not_there(&error),
     }
     // What is told to connect to ::ffff:127.0.0.1 connects to 127.0.0.1, and stands in the other table.
     if let Ok(table) = File::open("/proc/net/tcp6") {
-        note(BufReader::new(table), peers, port, us, owners);
+        note(BufReader::new(table), peers, port, &owner::is_ours, owners);
     }
     true
 }
@@ -52,7 +53,13 @@ fn is_not_there(error: &std::io::Error) -> bool {
 
 /// Notes the owners that a table names (proc(5), `/proc/net/tcp`): the columns are a number, the address there, the
 /// address it is connected to, the state, three more, the uid, one more, and the inode.
-fn note(table: impl BufRead, peers: &[SocketAddr], port: u16, us: u32, owners: &mut [Owner]) {
+fn note(
+    table: impl BufRead,
+    peers: &[SocketAddr],
+    port: u16,
+    is_ours: &dyn Fn(u32) -> bool,
+    owners: &mut [Owner],
+) {
     let ours = written(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
     let peers: Vec<_> = peers
         .iter()
@@ -82,7 +89,7 @@ fn note(table: impl BufRead, peers: &[SocketAddr], port: u16, us: u32, owners: &
         if columns.get(9).is_none_or(|inode| *inode == "0") {
             continue;
         }
-        owners[index] = if uid == us || uid == 0 {
+        owners[index] = if uid == 0 || is_ours(uid) {
             Owner::Welcome
         } else {
             Owner::Stranger(uid)
@@ -133,7 +140,13 @@ mod tests {
             })
             .collect();
         let mut owners = vec![Owner::Nobody; peers.len()];
-        note(TABLE.as_bytes(), &peers, 0x1F90, 1000, &mut owners);
+        note(
+            TABLE.as_bytes(),
+            &peers,
+            0x1F90,
+            &|uid| uid == 1000,
+            &mut owners,
+        );
         let expected = [
             Owner::Welcome,
             Owner::Stranger(1001),

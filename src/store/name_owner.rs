@@ -15,7 +15,7 @@ use zbus::blocking::{Connection, MessageIterator};
 use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream};
 
-use crate::store::session_bus::{belongs_to, our_uid};
+use crate::owner;
 
 const BUS: &str = "org.freedesktop.DBus";
 
@@ -63,10 +63,8 @@ impl NameOwner {
         if self.first.is_none() {
             let user = self.ask("GetConnectionUnixUser", &owner)?;
             let user: u32 = read(&user, self.name)?;
-            if user != our_uid() {
-                let why = belongs_to(user);
-                return Err(format!("{} on the D-Bus session bus {why}", self.name));
-            }
+            owner::refuse_others(user)
+                .map_err(|why| format!("{} on the D-Bus session bus {why}", self.name))?;
             self.first = Some(owner);
         }
         Ok(())

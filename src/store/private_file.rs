@@ -15,6 +15,8 @@ use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+use crate::owner;
 use crate::read_file::{self, ONE_MIB};
 
 /// Ends the name of a file that is being written in place of another one.
@@ -251,15 +253,7 @@ fn refuse_no_file(path: &Path, metadata: &Metadata) -> io::Result<()> {
 #[cfg(unix)]
 fn refuse_strangers(path: &Path, metadata: &Metadata) -> io::Result<()> {
     let owner = std::os::unix::fs::MetadataExt::uid(metadata);
-    let us = rustix::process::geteuid().as_raw();
-    if owner == us {
-        Ok(())
-    } else {
-        Err(refusal(
-            path,
-            &format!("belongs to uid {owner}, and this is uid {us}"),
-        ))
-    }
+    owner::refuse_others(owner).map_err(|why| refusal(path, &why))
 }
 
 #[cfg(unix)]

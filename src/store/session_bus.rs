@@ -21,6 +21,7 @@ use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 
 use crate::environment::{DBUS_SESSION_BUS_ADDRESS, Environment};
+use crate::owner;
 use crate::store::private_file::check_folder;
 
 /// Where the environment says that the bus is.
@@ -124,25 +125,15 @@ fn open(socket: io::Result<SocketAddr>, name: &str) -> Result<Bus, String> {
     let connection = Builder::async_io_unix_stream(stream).build();
     Ok(Bus {
         connection: connection.map_err(|error| failed(&error))?,
-        is_ours: peer.uid() == our_uid(),
+        is_ours: owner::is_ours(peer.uid()),
     })
 }
 
 /// Root could read whatever is sent to our own bus as well.
 fn refuse_stranger(owner: u32) -> Result<(), String> {
     const ROOT: u32 = 0;
-    if [our_uid(), ROOT].contains(&owner) {
+    if owner == ROOT {
         return Ok(());
     }
-    Err(belongs_to(owner))
-}
-
-/// Says why it is refused.
-pub(super) fn belongs_to(owner: u32) -> String {
-    format!("belongs to uid {owner}, and this is uid {}", our_uid())
-}
-
-/// Gives the user whose files and processes are ours.
-pub(super) fn our_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
+    owner::refuse_others(owner)
 }

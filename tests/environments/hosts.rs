@@ -272,3 +272,16 @@ fn two_users_on_one_host() {
     assert_eq!(after.collect::<Vec<_>>(), before, "nothing is lost");
     owner.forget("keyutils");
 }
+
+/// There the number of every user whom the namespace does not know is ours too.
+#[test]
+fn the_unknown_user_of_a_namespace() {
+    let mut environment = Environment::new("a user namespace's unknown user");
+    let wrapped = needs!(Wrapped::as_the_unknown_user());
+    let user = User::with(Sandbox::with_binary(&wrapped.binary), |_| None);
+    let told = "stands for every user that this user namespace does not know";
+    user.look(&mut environment, "file")
+        .assert_not_kept()
+        .says(told)
+        .status_says(told);
+}

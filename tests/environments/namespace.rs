@@ -118,6 +118,22 @@ impl Wrapped {
         Ok(Self::in_words(&format!("{} -pf", unshare.display())))
     }
 
+    /// Runs in a user namespace, under the number of all whom it does not know.
+    pub fn as_the_unknown_user() -> Found<Self> {
+        let unshare = install::program("unshare", "util-linux")?;
+        let words = ["--user", "--map-user=65534"];
+        let mut tried = Command::new(&unshare);
+        let tried = tried.args(words).arg("true").stderr(Stdio::null()).status();
+        if !tried.is_ok_and(|status| status.success()) {
+            return Err(Missing::new("user namespaces (`unshare --user`)"));
+        }
+        Ok(Self::in_words(&format!(
+            "{} {}",
+            unshare.display(),
+            words.join(" ")
+        )))
+    }
+
     /// Runs as another user, who can reach neither our folders nor where cargo builds.
     pub fn as_user(id: u32) -> Found<Self> {
         let setpriv = install::program("setpriv", "util-linux")?;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 32] = [
+const ENVIRONMENTS: [&str; 33] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -37,6 +37,7 @@ const ENVIRONMENTS: [&str; 32] = [
     "two containers, one home path",
     "container that forbids keys",
     "two users on one host",
+    "a user namespace's unknown user",
     "kernel: no session keyring",
     "kernel: a new session keyring",
     "kernel: quota used up",
