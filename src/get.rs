@@ -4,6 +4,7 @@
 //! whatever its owner has just saved is answered. Else renew: log in, unless that was just refused, prove, save, answer.
 //! A store that fails never changes the result, and a credential that still lives is answered where renewing fails.
 
+mod keys;
 mod refusal;
 mod rerun;
 
@@ -13,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Context;
 use crate::config::context::StoreChoice;
-use crate::config::method::{Iap, Method};
+use crate::config::method::Method;
 use crate::config::source;
 use crate::config::source::HeaderValue;
 use crate::credential::{Credential, Material};
@@ -26,7 +27,8 @@ use crate::method::{self, Means};
 use crate::person::{Asking, Caller};
 use crate::run::Run;
 use crate::secret::Secret;
-use crate::store::{Entry, Identity, Key, Lock, Store, Weakened};
+use crate::store::{Entry, Key, Lock, Store};
+pub use keys::{password_key, session_key, session_keys};
 use refusal::Refusal;
 use rerun::Reruns;
 
@@ -272,81 +274,6 @@ fn is_good(credential: &Credential, least_life: Option<TimeDelta>, now: DateTime
     };
     let needed = leeway.max(least_life.unwrap_or(TimeDelta::zero()));
     credential.is_live(now) && credential.expires_at - now > needed
-}
-
-/// Names what the store keeps for this context.
-pub fn session_key(context: &Context) -> Key {
-    Key::of_session(&identity(context, &endpoint_text(context)))
-}
-
-/// Names what the store may keep for this context, however its way is weakened: all of it is to be forgotten.
-pub fn session_keys(context: &Context) -> [Key; 4] {
-    let endpoint = endpoint_text(context);
-    let identity = identity(context, &endpoint);
-    [(false, false), (true, false), (false, true), (true, true)].map(
-        |(insecure_skip_tls_verify, allow_insecure_http)| {
-            let weakened = Weakened {
-                insecure_skip_tls_verify,
-                allow_insecure_http,
-            };
-            Key::of_session(&Identity {
-                weakened,
-                ..identity
-            })
-        },
-    )
-}
-
-/// Names the password that the store may keep for this context.
-pub fn password_key(context: &Context) -> Key {
-    Key::of_password(&identity(context, &endpoint_text(context)))
-}
-
-fn endpoint_text(context: &Context) -> String {
-    context
-        .endpoint
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default()
-}
-
-/// Gives what tells this context's sessions from others: each method's own part, and how its way is weakened.
-fn identity<'a>(context: &'a Context, endpoint: &'a str) -> Identity<'a> {
-    let any = Identity {
-        endpoint,
-        method: context.method.name(),
-        weakened: Weakened {
-            insecure_skip_tls_verify: context.connection.insecure_skip_tls_verify,
-            allow_insecure_http: context.connection.allow_insecure_http,
-        },
-        ..Identity::default()
-    };
-    match &context.method {
-        Method::Detect(dex) | Method::Dex(dex) => Identity {
-            user: dex.username.as_deref(),
-            connector: dex.connector.as_deref(),
-            ..any
-        },
-        Method::Iap(iap) => Identity {
-            user: user_of(iap),
-            client_id: iap.client_id.as_deref(),
-            ..any
-        },
-        Method::Gcp(google) => Identity {
-            user: Some(google.identity.as_str()),
-            ..any
-        },
-        // Nobody's session: the one is read anew each time, the other belongs to all.
-        Method::TokenFile(_) | Method::None => any,
-    }
-}
-
-fn user_of(iap: &Iap) -> Option<&str> {
-    let names_machine = iap.google.service_account.is_some();
-    let person = iap.account.as_deref().filter(|_| !names_machine);
-    let is_person = iap.other_client_id.is_some() && !names_machine;
-    let machine = Some(iap.google.identity.as_str()).filter(|_| !is_person);
-    person.or(machine)
 }
 
 /// Reads the context's extra headers from where they come.

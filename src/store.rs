@@ -45,7 +45,7 @@ use crate::trace::Trace;
 
 pub use edited::EditedFile;
 pub use entry::{Entry, InPlaceOf, StoredGrant, StoredPassword};
-pub use key::{Identity, Key, Weakened};
+pub use key::{Identity, Key, Trusted, Weakened};
 pub use lock::Lock;
 pub use note::Notes;
 pub use whereabouts::{Place, Whereabouts};

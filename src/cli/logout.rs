@@ -45,7 +45,7 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
     let store = setting.store(context.store);
     let held = Held::of(setting, context, &store);
     let context = &held.context;
-    let sessions = get::session_keys(context).map(|key| {
+    let sessions = get::session_keys(context).into_iter().map(|key| {
         get::forget_refusal(setting.run(), &key);
         store.forget(&key)
     });

@@ -27,6 +27,19 @@ pub struct Identity<'a> {
     pub client_id: Option<&'a str>,
     /// What weakened the way on which it was taken.
     pub weakened: Weakened,
+    /// Who was trusted on that way beside the system's authorities.
+    pub trusted: Trusted<'a>,
+}
+
+/// Who may have answered for an endpoint: a session that came from there is no answer to those who trust others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trusted<'a> {
+    /// The file of authorities, absolute.
+    pub certificate_authority: Option<&'a str>,
+    /// A digest of the authorities that the configuration itself holds.
+    pub certificate_authority_data: Option<&'a str>,
+    /// The name that the certificate is verified against.
+    pub tls_server_name: Option<&'a str>,
 }
 
 /// What weakens the way to an endpoint: a session that came on it may be somebody else's, and is no answer to those who
@@ -54,7 +67,13 @@ impl Key {
             audience,
             client_id,
             weakened,
+            trusted,
         } = *identity;
+        let Trusted {
+            certificate_authority,
+            certificate_authority_data,
+            tls_server_name,
+        } = trusted;
         let Weakened {
             insecure_skip_tls_verify,
             allow_insecure_http,
@@ -71,6 +90,9 @@ impl Key {
                 ("client-id", client_id),
                 ("insecure-skip-tls-verify", flag(insecure_skip_tls_verify)),
                 ("allow-insecure-http", flag(allow_insecure_http)),
+                ("certificate-authority", certificate_authority),
+                ("certificate-authority-data", certificate_authority_data),
+                ("tls-server-name", tls_server_name),
             ],
         )
     }
@@ -171,7 +193,47 @@ mod tests {
             insecure_skip_tls_verify: false,
             allow_insecure_http: false,
         },
+        trusted: Trusted {
+            certificate_authority: None,
+            certificate_authority_data: None,
+            tls_server_name: None,
+        },
     };
+
+    #[test]
+    fn who_was_trusted_is_part_of_a_sessions_key_and_of_no_passwords() {
+        let trusting = |trusted| Identity { trusted, ..FULL };
+        let identities = [
+            Trusted {
+                certificate_authority: Some("/etc/my ca.pem"),
+                ..FULL.trusted
+            },
+            Trusted {
+                certificate_authority_data: Some("sha256:00"),
+                ..FULL.trusted
+            },
+            Trusted {
+                tls_server_name: Some("kf.example.com"),
+                ..FULL.trusted
+            },
+        ]
+        .map(trusting);
+        let usual = Key::of_session(&FULL);
+        let added = identities.map(|identity| {
+            let key = Key::of_session(&identity);
+            key.text().strip_prefix(usual.text()).map(str::to_owned)
+        });
+        assert_eq!(
+            added.map(Option::unwrap),
+            [
+                " certificate-authority=/etc/my%20ca.pem",
+                " certificate-authority-data=sha256:00",
+                " tls-server-name=kf.example.com"
+            ]
+        );
+        let passwords = identities.map(|identity| Key::of_password(&identity));
+        assert!(passwords.iter().all(|key| *key == Key::of_password(&FULL)));
+    }
 
     #[test]
     fn what_weakened_the_way_is_part_of_a_sessions_key_and_of_no_passwords() {

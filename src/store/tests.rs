@@ -25,6 +25,11 @@ const IDENTITY: Identity = Identity {
         insecure_skip_tls_verify: false,
         allow_insecure_http: false,
     },
+    trusted: Trusted {
+        certificate_authority: None,
+        certificate_authority_data: None,
+        tls_server_name: None,
+    },
 };
 
 /// A keyring in memory that can be told what is wrong with it.

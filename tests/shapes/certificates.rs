@@ -7,6 +7,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 #[test]
 fn a_certificate_of_an_unknown_authority_is_untrusted() {
     let (ca, other) = (TestCa::generate(), TestCa::generate());
@@ -60,6 +63,40 @@ fn who_names_an_authority_is_verified() {
     home.run(&set).assert_success();
     let file = fs::read_to_string(home.config_file()).unwrap();
     assert!(!file.contains("insecure-skip-tls-verify"), "{file}");
+    get(&[]).assert_error(6, "tls-untrusted");
+}
+
+/// Whoever answered then may be somebody whom the next call does not trust.
+#[test]
+fn a_session_is_answered_only_to_those_who_trust_the_same() {
+    let ca = TestCa::generate();
+    let server = Server::start_tls(&ca, &["127.0.0.1", "kf.example.com"], kfp_api::standalone);
+    let home = home();
+    let file = ca_file(&home, &ca);
+    let get = |options: &[&str]| home.run(&[&["get", "--store", "file"], options].concat());
+    let origin = server.origin();
+    let by_option = ["--endpoint", &origin, "--certificate-authority", &file];
+    let data = STANDARD.encode(fs::read(home.home().join(&file)).unwrap());
+    let with_data = format!("certificate-authority-data: {data}");
+    let with_name = format!("{with_data}\n    tls-server-name: kf.example.com");
+    let context = |trust: &str| {
+        home.config(&format!(
+            "apiVersion: kfp-credential/v1\nkind: Config\ncurrent-context: lab\ncontexts:\n  - name: lab\n    \
+             endpoint: {origin}\n    {trust}\n    none: {{}}\n"
+        ));
+    };
+    get(&by_option).assert_success();
+    get(&[&by_option[..2], &["--method", "none"]].concat()).assert_error(6, "tls-untrusted");
+    let mut requests = server.requests().len();
+    for trust in [&with_data, &with_name] {
+        context(trust);
+        get(&[]).assert_success();
+        assert!(server.requests().len() > requests, "{trust}");
+        requests = server.requests().len();
+        get(&[]).assert_success();
+        assert_eq!(server.requests().len(), requests, "{trust}");
+    }
+    context("allow-insecure-http: false");
     get(&[]).assert_error(6, "tls-untrusted");
 }
 
