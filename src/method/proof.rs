@@ -43,18 +43,16 @@ pub fn prove_explaining(
             let url = base.join(path);
             let mut page = match http.get_with(&url, JSON, headers) {
                 Ok(page) => page,
-                Err(error) if matches!(error.slug(), Slug::Timeout | Slug::Unreachable) => {
-                    return Ok(Proof::Unproven(error));
-                }
-                Err(error) => return Err(error),
+                Err(error) => return unproven(error),
             };
             let status = page.status.as_u16();
             match status {
-                200..=299 => match json(&mut page)? {
-                    Some(answer) => return Ok(Proof::Proven(base, answer)),
-                    None => {
+                200..=299 => match json(&mut page) {
+                    Ok(Some(answer)) => return Ok(Proof::Proven(base, answer)),
+                    Ok(None) => {
                         html_at.get_or_insert(url);
                     }
+                    Err(error) => return unproven(error),
                 },
                 300..=399 | 401 | 403 => {
                     let explained = explain(&mut page);
@@ -75,6 +73,15 @@ pub fn prove_explaining(
             format!("{} answers a web page where the Kubeflow Pipelines API answers JSON", redacted_url(&url)),
         )
         .hint("either the credential does not count there, or the endpoint is not the API's address, which often ends in /pipeline")),
+    }
+}
+
+/// Tells a server that cannot be reached, or not to the end of its answer, from one that says no.
+fn unproven(error: Error) -> Result<Proof> {
+    if matches!(error.slug(), Slug::Timeout | Slug::Unreachable) {
+        Ok(Proof::Unproven(error))
+    } else {
+        Err(error)
     }
 }
 

@@ -53,6 +53,7 @@ fn an_unwell_health_path_leaves_the_session_unproven() {
         Response::text(503, "upstream"),
         Response::hang(),
         Response::close(),
+        Response::json(200, r#"{"multi_user":"#).truncated(5_000),
     ] {
         let door = altered(Options::default(), move |request, response| {
             if is_health(request) {
