@@ -8,7 +8,8 @@ mod keys;
 mod refusal;
 mod rerun;
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -70,6 +71,7 @@ pub fn credential(
         wish,
         store: &store,
         key: &key,
+        checked_for: Cell::default(),
     };
     if !wish.exec_form {
         return getting.entry(false);
@@ -88,6 +90,8 @@ struct Getting<'a> {
     wish: Wish,
     store: &'a Store<'a>,
     key: &'a Key,
+    /// What asking about stored credentials has taken.
+    checked_for: Cell<Duration>,
 }
 
 impl Getting<'_> {
@@ -182,6 +186,7 @@ impl Getting<'_> {
             extra_headers: self.extra_headers,
             person: caller.as_ref().map(|caller| caller as &dyn Person),
             grants: Some(&grants),
+            limit: self.time_left(),
         };
         match method::log_in(self.context, &means) {
             Ok(fresh) => {
@@ -217,7 +222,17 @@ impl Getting<'_> {
     }
 
     fn check(&self, entry: &Entry) -> Result<Verdict> {
-        check(self.run, self.context, self.extra_headers, entry)
+        let (start, limit) = (Instant::now(), self.time_left());
+        let verdict = check(self.run, self.context, self.extra_headers, entry, limit);
+        self.checked_for
+            .set(self.checked_for.get() + start.elapsed());
+        verdict
+    }
+
+    /// Gives what checks have left of a login's time: whoever waits for the answer waits for both.
+    fn time_left(&self) -> Duration {
+        let whole = self.context.deadlines.login;
+        whole.saturating_sub(self.checked_for.get())
     }
 
     /// Keeps at once what the endpoint has set: the session before it may be dead.

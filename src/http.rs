@@ -215,6 +215,13 @@ impl<'a> Http<'a> {
         self.until.get().saturating_duration_since(Instant::now())
     }
 
+    /// Leaves no more than so much time: the rest is used up already.
+    #[must_use]
+    pub fn ending_within(self, limit: Duration) -> Self {
+        self.until.set(self.until.get().min(Instant::now() + limit));
+        self
+    }
+
     /// Gives the login so much more time: what a person has taken is not counted.
     pub fn wait_longer(&self, time: Duration) {
         self.until.set(self.until.get() + time);

@@ -12,6 +12,8 @@ pub mod proof;
 pub mod sign_out;
 pub mod token_file;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
@@ -54,6 +56,8 @@ pub struct Means<'a> {
     pub person: Option<&'a dyn Person>,
     /// Where refresh tokens are.
     pub grants: Option<&'a Grants<'a>>,
+    /// How long the login may take.
+    pub limit: Duration,
 }
 
 impl Fresh {
@@ -121,7 +125,8 @@ fn log_in_over_http(
     if context.method.carries_secrets(in_cluster) || has_headers {
         safe_way(endpoint.url(), context)?;
     }
-    let http = Http::new(context, endpoint, means.extra_headers, means.run.trace)?;
+    let http = Http::new(context, endpoint, means.extra_headers, means.run.trace)?
+        .ending_within(means.limit);
     let fresh = log_in(&http);
     let clock_ahead = http.clock().ahead();
     if let Some(ahead) = clock_ahead.filter(|ahead| !ahead.is_zero()) {

@@ -96,6 +96,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         extra_headers: &extra_headers,
         person,
         grants: Some(&grants),
+        limit: context.deadlines.login,
     };
     let fresh = method::log_in(&context, &means).inspect_err(|_| {
         // A login that fails later on has used the refresh token up all the same.

@@ -58,6 +58,13 @@ impl<'a> Api<'a> {
         }
     }
 
+    /// Leaves no more than so much time: the rest is used up already.
+    #[must_use]
+    pub fn ending_within(self, limit: Duration) -> Self {
+        self.until.set(self.until.get().min(Instant::now() + limit));
+        self
+    }
+
     /// Says a word on `-v`.
     pub fn say(&self, words: impl std::fmt::Display) {
         self.trace.say(words);

@@ -6,6 +6,8 @@
 //! What is known to have ended is not sent: that it is refused is known too, and an older oidc-authservice was seen to
 //! lock up on an ended session.
 
+use std::time::Duration;
+
 use crate::config::Context;
 use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::Endpoint;
@@ -31,18 +33,19 @@ pub enum Verdict {
     Unknown(String),
 }
 
-/// Asks the endpoint of a stored credential; an error is that it could not be asked.
+/// Asks the endpoint of a stored credential within so long; an error is that it could not be asked.
 pub fn check(
     run: Run<'_>,
     context: &Context,
     extra_headers: &[(String, Secret)],
     entry: &Entry,
+    limit: Duration,
 ) -> Result<Verdict> {
     let Ok(endpoint) = Endpoint::parse(&entry.endpoint) else {
         return Ok(Verdict::Unknown("its endpoint is malformed".to_owned()));
     };
     safe_way(endpoint.url(), context)?;
-    let http = Http::new(context, &endpoint, extra_headers, run.trace)?;
+    let http = Http::new(context, &endpoint, extra_headers, run.trace)?.ending_within(limit);
     let url = endpoint.join(HEALTH_PATHS[0]);
     let now = (run.now)();
     if !entry.credential.is_live(now) {

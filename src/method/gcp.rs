@@ -20,7 +20,7 @@ pub fn log_in(
     endpoint: &Endpoint,
     run: Run<'_>,
 ) -> Result<Fresh> {
-    let api = Api::new(context, run.trace);
+    let api = Api::new(context, run.trace).ending_within(http.time_left());
     let minted = token(Minting {
         api: &api,
         google,

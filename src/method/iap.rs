@@ -30,7 +30,7 @@ pub fn log_in(
     means: &Means<'_>,
 ) -> Result<Fresh> {
     let run = means.run;
-    let api = Api::new(context, run.trace);
+    let api = Api::new(context, run.trace).ending_within(http.time_left());
     let minting = Minting {
         api: &api,
         google: &iap.google,

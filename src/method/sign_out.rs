@@ -45,7 +45,7 @@ pub fn sign_out(
     let verdict = match asked(run, context, extra_headers, entry) {
         // It is not sent again to see that: an older oidc-authservice was seen to lock up on an ended session.
         Ok(Answer::Ended) => return Some(Ending::Ended),
-        Ok(Answer::Any) => check(run, context, extra_headers, entry),
+        Ok(Answer::Any) => check(run, context, extra_headers, entry, context.deadlines.login),
         Err(error) => Err(error),
     };
     Some(match verdict {

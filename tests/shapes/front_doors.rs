@@ -1,6 +1,8 @@
 //! Front doors as the real world has them, also those that no server to be installed gives any more.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::support::front_door::Connector;
@@ -139,6 +141,32 @@ fn a_login_that_asks_nobody_ends_within_its_time() {
     ])
     .run()
     .assert_error(6, "timeout");
+}
+
+/// A session is checked before it is renewed, and whoever asked waits for both.
+#[test]
+fn a_check_and_a_login_have_one_deadline() {
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let door = altered(Options::default(), move |_, _| {
+        if slow.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+    });
+    let (home, endpoint) = (home(), door.endpoint());
+    let get = ["get", "--store", "file", "--endpoint", &endpoint];
+    let get = [&get[..], &["--username", USER, "--timeout", "6s"]].concat();
+    home.run(&get).assert_success();
+    is_slow.store(true, Ordering::Relaxed);
+    let before = door.server.requests().len();
+    home.run(&[&get[..], &["--min-ttl", "1000h", "-v"]].concat())
+        .assert_success()
+        .assert_says("renewing failed, the stored one still lives: [timeout]");
+    let asked = door.server.requests().len() - before;
+    assert!(
+        asked <= 4,
+        "the check and three steps of the login: {asked}"
+    );
 }
 
 #[test]
