@@ -1,6 +1,6 @@
 //! Whose a file or a process is, by the number that the system gives.
 //!
-//! In a user namespace one number stands for every user whom the namespace does not know (user_namespaces(7), "Unmapped
+//! In a user namespace one number stands for every user whom the namespace does not know (`user_namespaces(7)`, "Unmapped
 //! user and group IDs"). Whoever runs under that number there cannot tell what is theirs, so nothing is.
 
 /// Refuses what belongs to another user, with words that go on from its name.

@@ -1,37 +1,23 @@
 //! Where sessions and passwords rest between two runs.
 //!
-//! A store saves logins and never decides an outcome: on [`Store::load`] every trouble is a miss with a word on `-v`.
+//! A store saves logins and never decides an outcome: on [`Store::load`] every error is a miss with a word on `-v`.
 //! The choice `auto` keeps a session in the keyring or, where there is none that answers, in the login session's
 //! memory; nothing secret goes to a disk unless `file` was chosen. Passwords rest in the keyring only.
 
+mod access;
+mod backend;
 mod edited;
 mod entry;
-mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod key;
-mod keyring;
-#[cfg(target_os = "linux")]
-mod keyutils;
 mod lock;
-#[cfg(target_os = "linux")]
-mod name_owner;
-#[cfg(not(target_os = "linux"))]
-mod native;
 mod note;
-#[cfg(any(windows, target_os = "linux"))]
-mod parted;
-mod places;
+mod policy;
 pub mod private_file;
-#[cfg(target_os = "linux")]
-mod seal;
-#[cfg(target_os = "linux")]
-mod secret_service;
-#[cfg(target_os = "linux")]
-mod session_bus;
+mod status;
 #[cfg(test)]
 mod tests;
-mod whereabouts;
 
 use std::rc::Rc;
 
@@ -48,19 +34,20 @@ pub use entry::{Entry, InPlaceOf, StoredGrant, StoredPassword};
 pub use key::{Identity, Key, Trusted, Weakened};
 pub use lock::Lock;
 pub use note::Notes;
-pub use whereabouts::{Place, Whereabouts};
+pub use status::{Place, StoreStatus};
 
-use files::Folder;
-use keyring::{Keyring, Trouble};
-#[cfg(target_os = "linux")]
-use keyutils::open as open_kernel;
 #[cfg(not(target_os = "linux"))]
-use native::connect;
-#[cfg(not(target_os = "linux"))]
-use places::open_kernel;
-use places::{Backing, OpenKernel, Plan, unavailable};
+use access::open_kernel;
+use access::{OpenKernel, unavailable};
+use backend::BackendError;
+use backend::keyring::Keyring;
 #[cfg(target_os = "linux")]
-use secret_service::connect;
+use backend::keyutils::open as open_kernel;
+#[cfg(not(target_os = "linux"))]
+use backend::native::connect;
+#[cfg(target_os = "linux")]
+use backend::secret_service::connect;
+use policy::{BackendKind, PASSWORDS, Policy};
 
 /// The place that was chosen for sessions. Making one touches nothing.
 pub struct Store<'a> {
@@ -104,9 +91,8 @@ impl<'a> Store<'a> {
     /// Tells, before anybody logs in, whether the place that was named can keep something: by keeping something, as a
     /// keyring may have to be unlocked for that.
     pub fn check_usable(&self) -> Result<()> {
-        match Plan::of(self.choice) {
-            Plan::Nowhere | Plan::KeyringOrMemory => return Ok(()),
-            Plan::At(_) => {}
+        if !self.policy().is_named {
+            return Ok(());
         }
         let key = Key::of_trial();
         self.write(&key, &Secret::new("{}"))?;
@@ -122,17 +108,13 @@ impl<'a> Store<'a> {
 
     /// Gives the session that rests under a key.
     ///
-    /// The one trouble that is no miss is a keyring which holds the session and would ask a person for it: whoever went
+    /// The one failure that is no miss is a keyring which holds the session and would ask a person for it: whoever went
     /// on would log in, and not be able to store that either, on every call.
     pub fn load(&self, key: &Key) -> Result<Option<Entry>> {
-        let found = match Plan::of(self.choice) {
-            Plan::Nowhere => None,
-            Plan::At(place) => self.heard(self.read_from(place, key)),
-            Plan::KeyringOrMemory => self.load_from_memory_or_keyring(key),
-        };
+        let found = self.newest(key);
         if found.is_none() && self.keyring.would_ask() {
             let what = "the session cannot be read from the keyring";
-            return Err(unavailable(what, &Trouble::WouldAsk).hint(
+            return Err(unavailable(what, &BackendError::WouldAsk).hint(
                 "run `kfp-credential login` in a terminal, and allow the access for good when asked",
             ));
         }
@@ -150,12 +132,11 @@ impl<'a> Store<'a> {
     }
 
     fn forget_the_one_before(&self, key: &Key) {
-        let plan = Plan::of(self.choice);
-        for backing in Backing::all().filter(|one| plan.uses(*one)) {
-            if backing == Backing::Keyring && self.keyring.is_absent() {
+        for kind in self.policy().sessions {
+            if *kind == BackendKind::Keyring && self.keyring.is_absent() {
                 continue;
             }
-            if let Err(error) = self.remove_from(backing, key) {
+            if let Err(error) = self.remove_from(*kind, key) {
                 let why = error.one_line();
                 self.trace.say(format_args!(
                     "the session before it could not be forgotten, so the next call may answer it: {why}"
@@ -165,17 +146,18 @@ impl<'a> Store<'a> {
     }
 
     fn write(&self, key: &Key, json: &Secret) -> Result<Place> {
-        match Plan::of(self.choice) {
-            Plan::Nowhere => Ok(Place::Nowhere),
-            Plan::At(place) => self.write_to(place, key, json),
-            Plan::KeyringOrMemory => Ok(self.save_where_possible(key, json)),
+        let policy = self.policy();
+        match policy.sessions {
+            [] => Ok(Place::Nowhere),
+            [named] if policy.is_named => self.write_to(*named, key, json),
+            places => Ok(self.write_where_possible(places, key, json)),
         }
     }
 
     /// Forgets a session wherever it may rest; tells whether there was one.
     pub fn forget(&self, key: &Key) -> Result<bool> {
-        let plan = Plan::of(self.choice);
-        let looked_at = Backing::all().filter(|one| one.is_at_hand() || plan.uses(*one));
+        let own = self.policy().sessions;
+        let looked_at = BackendKind::all().filter(|one| one.is_at_hand() || own.contains(one));
         let removed = looked_at.map(|one| self.remove_from(one, key));
         Ok(all_done(removed)?.contains(&true))
     }
@@ -185,20 +167,20 @@ impl<'a> Store<'a> {
     /// `known` are the keys to try where a keyring cannot be searched.
     pub fn forget_all(&self, known: &[Key]) -> Result<usize> {
         let known: Vec<String> = known.iter().map(|key| key.text().to_owned()).collect();
-        let emptied = Backing::all().map(|one| self.empty(one, &known));
+        let emptied = BackendKind::all().map(|one| self.empty(one, &known));
         Ok(all_done(emptied)?.into_iter().sum())
     }
 
     /// Gives what renews logins, where it rests under a key.
     pub fn load_grant(&self, key: &Key) -> Option<StoredGrant> {
-        let place = Plan::of(self.choice).place_of_grants();
-        let found = place.and_then(|place| self.heard(self.read_from(place, key)));
+        let place = self.policy().grants;
+        let found = place.and_then(|place| self.or_miss(self.read_from(place, key)));
         found.or_else(|| self.rescued_grant(key))
     }
 
     /// Gives what [`Self::save_grant_of_sdk`] has put on the disk.
     fn rescued_grant(&self, key: &Key) -> Option<StoredGrant> {
-        let on_disk: Option<StoredGrant> = self.heard(self.read_from(Backing::Disk, key));
+        let on_disk: Option<StoredGrant> = self.or_miss(self.read_from(BackendKind::Disk, key));
         on_disk.filter(|stored| {
             let in_place_of = stored.in_place_of.as_ref();
             in_place_of.is_some_and(|of| of.is_of_sdk)
@@ -211,35 +193,34 @@ impl<'a> Store<'a> {
         match self.save_grant(key, grant) {
             Ok(Place::File(path)) => Ok(Place::File(path)),
             Ok(place) => {
-                let removed = self.remove_from(Backing::Disk, key);
-                self.heard(removed.map(Some).map_err(|error| error.one_line()));
+                let removed = self.remove_from(BackendKind::Disk, key);
+                self.or_miss(removed.map(Some).map_err(|error| error.one_line()));
                 Ok(place)
             }
             Err(error) => {
                 self.trace.say(error.one_line());
-                self.write_to(Backing::Disk, key, &entry::to_json(grant))
+                self.write_to(BackendKind::Disk, key, &entry::to_json(grant))
             }
         }
     }
 
     /// Keeps what renews logins: in the keyring, or in the kernel or a file where that was chosen, and nowhere else.
     pub fn save_grant(&self, key: &Key, grant: &StoredGrant) -> Result<Place> {
-        let place = Plan::of(self.choice).place_of_grants();
+        let place = self.policy().grants;
         let place = place.ok_or_else(|| self.keeps_no_grants())?;
         let json = entry::to_json(grant);
-        if place != Backing::Keyring {
+        if place != BackendKind::Keyring {
             return self.write_to(place, key, &json);
         }
-        let written = self.keyring.write(key.text(), &json);
-        written.map(|()| Place::Keyring).map_err(|trouble| {
+        self.try_to_write(place, key, &json).map_err(|error| {
             let what = "the login's refresh token cannot be stored: it rests in the keyring, or in a file where that is chosen";
-            unavailable(what, &trouble).hint("choose `--store file` (context key `store: file`), or unlock the keyring")
+            unavailable(what, &error).hint("choose `--store file` (context key `store: file`), or unlock the keyring")
         })
     }
 
     /// Tells, before anybody logs in, whether this is a store that keeps what renews logins.
     pub fn may_keep_grants(&self) -> Result<()> {
-        let place = Plan::of(self.choice).place_of_grants();
+        let place = self.policy().grants;
         place.map(drop).ok_or_else(|| self.keeps_no_grants())
     }
 
@@ -251,7 +232,7 @@ impl<'a> Store<'a> {
 
     /// Gives the password that rests under a key.
     pub fn load_password(&self, key: &Key) -> Option<StoredPassword> {
-        self.heard(self.read_from(Backing::Keyring, key))
+        self.or_miss(self.read_from(PASSWORDS, key))
     }
 
     /// Keeps a password, in the keyring or not at all.
@@ -260,10 +241,11 @@ impl<'a> Store<'a> {
     }
 
     fn write_password(&self, key: &Key, json: &Secret) -> Result<()> {
-        self.keyring.write(key.text(), json).map_err(|trouble| {
+        let written = self.try_to_write(PASSWORDS, key, json);
+        written.map(drop).map_err(|error| {
             unavailable(
                 "the password cannot be stored: it rests in the keyring or nowhere",
-                &trouble,
+                &error,
             )
             .hint(
                 "keep it in a file that only you can read (`password: {file: F}` under `dex:`), \
@@ -274,52 +256,59 @@ impl<'a> Store<'a> {
 
     /// Forgets a password; tells whether there was one.
     pub fn forget_password(&self, key: &Key) -> Result<bool> {
-        self.remove_from(Backing::Keyring, key)
+        self.remove_from(PASSWORDS, key)
     }
 
-    /// A copy in memory is newer than one in the keyring, as whoever saves to the keyring removes it. So it is taken
-    /// at once while it lives: where it is needed, the keyring may well be one that makes us wait.
-    fn load_from_memory_or_keyring(&self, key: &Key) -> Option<Entry> {
-        let in_memory: Option<Entry> = match Folder::in_memory(self.environment) {
-            Ok(_) => self.heard(self.read_from(Backing::Memory, key)),
-            Err(_) => None,
-        };
-        if in_memory
-            .as_ref()
-            .is_some_and(|entry| entry.credential.is_live(Utc::now()))
-        {
-            return in_memory;
+    /// A copy in a later place is newer, as whoever saves to an earlier one removes it. So it is taken at once while it
+    /// lives: where it is needed, the keyring may well be one that makes us wait.
+    fn newest(&self, key: &Key) -> Option<Entry> {
+        let policy = self.policy();
+        let mut dead = Vec::new();
+        for kind in policy.sessions.iter().rev() {
+            if !policy.is_named && !self.can_be_there(*kind) {
+                continue;
+            }
+            let found: Option<Entry> = self.or_miss(self.read_from(*kind, key));
+            match found {
+                Some(entry) if entry.credential.is_live(Utc::now()) => return Some(entry),
+                found => dead.extend(found),
+            }
         }
-        let in_keyring: Option<Entry> = self.heard(self.read_from(Backing::Keyring, key));
-        newer(in_memory, in_keyring)
+        dead.into_iter()
+            .max_by_key(|entry| entry.credential.issued_at)
     }
 
-    fn save_where_possible(&self, key: &Key, json: &Secret) -> Place {
-        let no_keyring = match self.keyring.write(key.text(), json) {
-            Ok(()) => {
-                self.remove_from(Backing::Memory, key)
-                    .map_err(|error| self.trace.say(error))
-                    .ok();
-                return Place::Keyring;
-            }
-            Err(trouble) => trouble,
-        };
-        match self.write_to_folder(Folder::in_memory, key, json) {
-            Ok(path) => {
-                self.trace.say(format_args!(
-                    "{no_keyring}; the session rests in the runtime folder"
-                ));
-                Place::Runtime(path)
-            }
-            Err(no_memory) => {
-                self.trace.say(format_args!(
-                    "the session is stored nowhere, so the next call logs in again: {no_keyring}; {no_memory}. \
-                     To run without a keyring, as from cron, add two lines to the context: `store: file`, \
-                     and below `dex:` `password: {{file: /path/to/password}}`"
-                ));
-                Place::Nowhere
+    /// Keeps something in the first of the places that takes it, and nowhere else.
+    fn write_where_possible(&self, places: &[BackendKind], key: &Key, json: &Secret) -> Place {
+        let mut errors: Vec<String> = Vec::new();
+        for (number, kind) in places.iter().enumerate() {
+            match self.try_to_write(*kind, key, json) {
+                Ok(place) => {
+                    if !errors.is_empty() {
+                        let why = errors.join("; ");
+                        self.trace
+                            .say(format_args!("{why}; the session rests in the {place}"));
+                    }
+                    for later in &places[number + 1..] {
+                        let removed = self.remove_from(*later, key);
+                        removed.map_err(|error| self.trace.say(error)).ok();
+                    }
+                    return place;
+                }
+                Err(error) => errors.push(error.to_string()),
             }
         }
+        self.trace.say(format_args!(
+            "the session is stored nowhere, so the next call logs in again: {}. \
+             To run without a keyring, as from cron, add two lines to the context: `store: file`, \
+             and below `dex:` `password: {{file: /path/to/password}}`",
+            errors.join("; ")
+        ));
+        Place::Nowhere
+    }
+
+    fn policy(&self) -> Policy {
+        Policy::of(self.choice)
     }
 }
 
@@ -343,10 +332,4 @@ pub fn all_done<T>(tries: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
         }
     }
     failed.map_or(Ok(done), Err)
-}
-
-fn newer(one: Option<Entry>, other: Option<Entry>) -> Option<Entry> {
-    one.into_iter()
-        .chain(other)
-        .max_by_key(|entry| entry.credential.issued_at)
 }

@@ -127,13 +127,13 @@ fn row(
     } else {
         let found = store
             .for_choice(context.store)
-            .whereabouts(&get::session_key(context));
+            .status(&get::session_key(context));
         row.store = Some(found.place.to_string());
         let behind = context.method.iap().and_then(|iap| {
             let store = store.for_choice(context.store);
             Grants::of(setting.run(), context, &store).behind(iap)
         });
-        let troubles: Vec<String> = found.trouble.into_iter().chain(behind).collect();
+        let troubles: Vec<String> = found.problem.into_iter().chain(behind).collect();
         row.trouble = Some(troubles.join("; ")).filter(|troubles| !troubles.is_empty());
         found.entry.map(|entry| {
             row.method = Some(entry.method);

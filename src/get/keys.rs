@@ -28,8 +28,8 @@ pub fn session_keys(context: &Context) -> Vec<Key> {
                 allow_insecure_http,
             };
             let key = Key::of_session(&Identity {
-                trusted,
                 weakened,
+                trusted,
                 ..own
             });
             if !keys.contains(&key) {

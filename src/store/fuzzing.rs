@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::backend::chunked::Chunked;
+use super::backend::{Backend, BackendError};
 use super::entry::{self, Entry, StoredGrant, StoredPassword};
 use super::key::Key;
-use super::keyring::{Backend, Trouble};
-use super::parted::Parted;
 use crate::secret::Secret;
 
 /// Reads a session that rested under a key, or tells why it is of no use.
@@ -31,7 +31,7 @@ pub fn written(entry: &impl Serialize) -> Secret {
 }
 
 /// A keyring with small items, which may break off.
-pub struct SmallKeyring(Parted<Items>);
+pub struct SmallKeyring(Chunked<Items>);
 
 /// What is in it.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub struct Items {
 impl SmallKeyring {
     /// Makes one whose items hold so many bytes.
     pub fn new(items: Items, limit: usize) -> Self {
-        Self(Parted::new(items, limit))
+        Self(Chunked::new(items, limit))
     }
 
     /// Gives what is in it.
@@ -55,26 +55,26 @@ impl SmallKeyring {
 
     /// Reads an entry.
     pub fn read(&mut self, name: &str) -> Result<Option<Secret>, String> {
-        self.0.read(name).map_err(|trouble| trouble.to_string())
+        self.0.read(name).map_err(|error| error.to_string())
     }
 
     /// Writes an entry.
     pub fn write(&mut self, name: &str, secret: &Secret) -> Result<(), String> {
         self.0
             .write(name, secret)
-            .map_err(|trouble| trouble.to_string())
+            .map_err(|error| error.to_string())
     }
 
     /// Removes an entry.
     pub fn delete(&mut self, name: &str) -> Result<bool, String> {
-        self.0.delete(name).map_err(|trouble| trouble.to_string())
+        self.0.delete(name).map_err(|error| error.to_string())
     }
 }
 
 impl Items {
-    fn change(&mut self) -> Result<(), Trouble> {
+    fn change(&mut self) -> Result<(), BackendError> {
         match &mut self.changes_left {
-            Some(0) => Err(Trouble::Failed("the process has ended".to_owned())),
+            Some(0) => Err(BackendError::Failed("the process has ended".to_owned())),
             Some(left) => {
                 *left -= 1;
                 Ok(())
@@ -85,27 +85,27 @@ impl Items {
 }
 
 impl Backend for Items {
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
         Ok(self.by_name.get(name).map(Secret::new))
     }
 
-    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
         self.change()?;
         let text = secret.expose().to_owned();
         self.by_name.insert(name.to_owned(), text);
         Ok(())
     }
 
-    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+    fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
         self.change()?;
         Ok(self.by_name.remove(name).is_some())
     }
 
-    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
         Ok(std::mem::take(&mut self.by_name).len())
     }
 
-    fn check(&mut self, _name: &str) -> Result<(), Trouble> {
+    fn check(&mut self, _name: &str) -> Result<(), BackendError> {
         Ok(())
     }
 }

@@ -137,6 +137,11 @@ impl Key {
         &self.0
     }
 
+    /// Gives the key of this text.
+    pub(super) fn named(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// Gives the name of the files that belong to this key: the text's SHA-256 in hex, as any text may be too long or
     /// hold what a file name may not.
     pub fn file_name(&self) -> String {

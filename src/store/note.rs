@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::files::Folder;
+use crate::store::backend::folder::Folder;
 use crate::store::key::Key;
 use crate::trace::Trace;
 

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
 
-use super::keyring::Backend;
+use super::backend::Backend;
+use super::backend::folder::Folder;
 use super::*;
 use crate::credential::{Credential, Material};
 
@@ -39,7 +40,7 @@ struct Double(Arc<Mutex<Contents>>);
 #[derive(Default)]
 struct Contents {
     items: BTreeMap<String, String>,
-    trouble: Option<Trouble>,
+    trouble: Option<BackendError>,
     is_full: bool,
     questions: usize,
 }
@@ -49,11 +50,11 @@ impl Double {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_trouble(&self, trouble: impl Into<Option<Trouble>>) {
+    fn set_error(&self, trouble: impl Into<Option<BackendError>>) {
         self.contents().trouble = trouble.into();
     }
 
-    fn asked(&self) -> Result<MutexGuard<'_, Contents>, Trouble> {
+    fn asked(&self) -> Result<MutexGuard<'_, Contents>, BackendError> {
         let mut contents = self.contents();
         contents.questions += 1;
         match &contents.trouble {
@@ -64,29 +65,29 @@ impl Double {
 }
 
 impl Backend for Double {
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
         Ok(self.asked()?.items.get(name).map(Secret::new))
     }
 
-    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
         let mut contents = self.asked()?;
         if contents.is_full {
-            return Err(Trouble::Failed("no space is left".to_owned()));
+            return Err(BackendError::Failed("no space is left".to_owned()));
         }
         let text = secret.expose().to_owned();
         contents.items.insert(name.to_owned(), text);
         Ok(())
     }
 
-    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+    fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
         Ok(self.asked()?.items.remove(name).is_some())
     }
 
-    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
         Ok(std::mem::take(&mut self.asked()?.items).len())
     }
 
-    fn check(&mut self, _name: &str) -> Result<(), Trouble> {
+    fn check(&mut self, _name: &str) -> Result<(), BackendError> {
         self.asked().map(drop)
     }
 }
@@ -133,7 +134,7 @@ impl World {
             trace: &self.trace,
             keyring: Rc::new(keyring),
             kernel: |_| {
-                Err(Trouble::Absent(
+                Err(BackendError::Absent(
                     "this machine's is none of the tests'".to_owned(),
                 ))
             },
@@ -247,7 +248,7 @@ fn the_file_and_runtime_stores_leave_the_keyring_alone() {
         let store = world.store(choice);
         store.save(&key(), &session("t")).unwrap();
         store.load(&key()).unwrap();
-        store.whereabouts(&key());
+        store.status(&key());
         store.forget(&key()).unwrap();
     }
     assert_eq!(world.keyring.contents().questions, 0);
@@ -256,7 +257,7 @@ fn the_file_and_runtime_stores_leave_the_keyring_alone() {
 #[test]
 fn auto_touches_no_disk() {
     let world = World::new();
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     let store = world.store(StoreChoice::Auto);
     store.load(&key()).unwrap();
     assert_eq!(store.save(&key(), &session("t")).unwrap(), Place::Nowhere);
@@ -269,7 +270,7 @@ fn auto_goes_to_memory_while_the_keyring_is_locked_and_back_afterwards() {
         return;
     };
     let store = world.store(StoreChoice::Auto);
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     let place = store.save(&key(), &session("first")).unwrap();
     let Place::Runtime(file) = place else {
         panic!("{place:?}")
@@ -281,7 +282,7 @@ fn auto_goes_to_memory_while_the_keyring_is_locked_and_back_afterwards() {
     );
     assert_eq!(store.load(&key()).unwrap(), Some(session("first")));
 
-    world.keyring.set_trouble(None);
+    world.keyring.set_error(None);
     assert_eq!(
         store.save(&key(), &session("second")).unwrap(),
         Place::Keyring
@@ -296,7 +297,7 @@ fn a_live_session_in_memory_asks_no_keyring() {
         return;
     };
     let store = world.store(StoreChoice::Auto);
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     store.save(&key(), &session("t")).unwrap();
     let questions = world.keyring.contents().questions;
     assert!(store.load(&key()).unwrap().is_some());
@@ -321,7 +322,7 @@ fn a_dead_session_in_memory_hides_no_newer_one_in_the_keyring() {
         world.store(StoreChoice::Auto).load(&key()).unwrap(),
         Some(session("newer"))
     );
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     assert_eq!(
         world.store(StoreChoice::Auto).load(&key()).unwrap(),
         Some(dead)
@@ -333,7 +334,7 @@ fn without_any_store_the_words_name_the_lines_to_add() {
     let world = World::new();
     world
         .keyring
-        .set_trouble(Trouble::Absent("no D-Bus session bus".to_owned()));
+        .set_error(BackendError::Absent("no D-Bus session bus".to_owned()));
     let place = world
         .store(StoreChoice::Auto)
         .save(&key(), &session("t"))
@@ -361,9 +362,11 @@ fn a_store_named_explicitly_fails_with_its_own_error() {
             .unwrap_err()
             .slug()
     };
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     assert_eq!(slug(StoreChoice::Keyring), Slug::StoreLocked);
-    world.keyring.set_trouble(Trouble::Absent("x".to_owned()));
+    world
+        .keyring
+        .set_error(BackendError::Absent("x".to_owned()));
     assert_eq!(slug(StoreChoice::Keyring), Slug::StoreUnavailable);
     assert_eq!(slug(StoreChoice::Runtime), Slug::StoreUnavailable);
     std::fs::write(world.home.path().join(".local"), "").unwrap();
@@ -455,7 +458,9 @@ fn passwords_rest_in_the_keyring_or_nowhere() {
     assert!(store.forget_password(&key).unwrap());
     assert_eq!(store.load_password(&key), None);
 
-    world.keyring.set_trouble(Trouble::Failed("x".to_owned()));
+    world
+        .keyring
+        .set_error(BackendError::Failed("x".to_owned()));
     let error = store.save_password(&key, &password).unwrap_err();
     assert_eq!(error.slug(), Slug::StoreUnavailable);
     let mut report = Vec::new();
@@ -521,7 +526,7 @@ fn forgetting_all_goes_on_past_what_it_cannot_remove_and_tells_all_of_it() {
     for name in &stuck {
         std::fs::create_dir(folder.join(name)).unwrap();
     }
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     let error = store.forget_all(&[]).unwrap_err().one_line();
     assert!(stuck.iter().all(|name| error.contains(name)), "{error}");
     assert!(error.contains("the keyring is locked"), "{error}");
@@ -536,11 +541,13 @@ fn forgetting_tells_what_it_could_not_reach() {
         .save(&key(), &session("t"))
         .unwrap();
     let store = world.store(StoreChoice::Auto);
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     assert_eq!(store.forget(&key()).unwrap_err().slug(), Slug::StoreLocked);
     assert!(!world.file().exists(), "the rest is forgotten all the same");
     assert_eq!(store.forget_all(&[]).unwrap_err().slug(), Slug::StoreLocked);
-    world.keyring.set_trouble(Trouble::Absent("x".to_owned()));
+    world
+        .keyring
+        .set_error(BackendError::Absent("x".to_owned()));
     assert!(!store.forget(&key()).unwrap());
     assert_eq!(store.forget_all(&[]).unwrap(), 0);
 }
@@ -551,7 +558,7 @@ fn a_keyring_that_would_ask_is_no_reason_for_a_second_login() {
         return;
     };
     for choice in [StoreChoice::Auto, StoreChoice::Keyring] {
-        world.keyring.set_trouble(Trouble::WouldAsk);
+        world.keyring.set_error(BackendError::WouldAsk);
         let store = world.store(choice);
         let error = store.load(&key()).unwrap_err();
         assert_eq!(error.slug(), Slug::StoreLocked);
@@ -563,8 +570,8 @@ fn a_keyring_that_would_ask_is_no_reason_for_a_second_login() {
             "{report}"
         );
         assert!(store.load(&key()).is_err(), "and stays one");
-        let found = store.whereabouts(&key());
-        let trouble = found.trouble.expect("a word for status");
+        let found = store.status(&key());
+        let trouble = found.problem.expect("a word for status");
         assert!(trouble.contains("would ask a person"), "{trouble}");
 
         // What lives elsewhere asks nobody.
@@ -587,12 +594,12 @@ fn a_keyring_without_a_service_and_an_open_runtime_folder_leave_the_file() {
     let absent = "no D-Bus session bus, or no Secret Service on it";
     world
         .keyring
-        .set_trouble(Trouble::Absent(absent.to_owned()));
+        .set_error(BackendError::Absent(absent.to_owned()));
     let store = world.store(StoreChoice::Auto);
     assert_eq!(store.load(&key()).unwrap(), None);
     assert_eq!(store.save(&key(), &session("t")).unwrap(), Place::Nowhere);
     let words = world.words();
-    let trouble = store.whereabouts(&key()).trouble.unwrap();
+    let trouble = store.status(&key()).problem.unwrap();
     for words in [&words, &trouble] {
         assert!(words.contains(absent), "{words}");
         assert!(words.contains("mode 0777"), "{words}");
@@ -616,27 +623,29 @@ fn open_to_all(_path: &Path) {}
 #[test]
 fn status_is_told_where_a_session_rests_or_would() {
     let world = World::new();
-    let place = |choice| world.store(choice).whereabouts(&key());
+    let place = |choice| world.store(choice).status(&key());
     assert_eq!(place(StoreChoice::Auto).place, Place::Keyring);
     assert_eq!(place(StoreChoice::File).place, Place::File(world.file()));
     assert_eq!(place(StoreChoice::None).place, Place::Nowhere);
     let runtime = place(StoreChoice::Runtime);
     assert_eq!(
-        (runtime.place, runtime.trouble.as_deref()),
+        (runtime.place, runtime.problem.as_deref()),
         (Place::Nowhere, Some("XDG_RUNTIME_DIR is not set"))
     );
 
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     let locked = place(StoreChoice::Auto);
     assert_eq!(
-        (locked.place, locked.trouble.as_deref()),
+        (locked.place, locked.problem.as_deref()),
         (Place::Keyring, Some("the keyring is locked"))
     );
-    world.keyring.set_trouble(Trouble::Absent("x".to_owned()));
+    world
+        .keyring
+        .set_error(BackendError::Absent("x".to_owned()));
     let absent = place(StoreChoice::Auto);
     assert_eq!(absent.place, Place::Nowhere);
     assert_eq!(
-        absent.trouble.as_deref(),
+        absent.problem.as_deref(),
         Some("there is no keyring: x; XDG_RUNTIME_DIR is not set")
     );
 }
@@ -646,12 +655,12 @@ fn status_finds_a_session_in_memory() {
     let Some(world) = World::with_runtime() else {
         return;
     };
-    world.keyring.set_trouble(Trouble::Locked);
+    world.keyring.set_error(BackendError::Locked);
     let place = world
         .store(StoreChoice::Auto)
         .save(&key(), &session("t"))
         .unwrap();
-    let found = world.store(StoreChoice::Auto).whereabouts(&key());
+    let found = world.store(StoreChoice::Auto).status(&key());
     assert_eq!((found.entry, found.place), (Some(session("t")), place));
-    assert_eq!(found.trouble.as_deref(), Some("the keyring is locked"));
+    assert_eq!(found.problem.as_deref(), Some("the keyring is locked"));
 }

@@ -22,20 +22,20 @@ use crate::secret::Secret;
 use crate::store::private_file::{create_closed, private_folder, read_closed};
 
 /// By how many bytes an entry grows.
-pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
+pub(in crate::store) const OVERHEAD: usize = NONCE_LEN + 16;
 const KEY_LENGTH: usize = 32;
 /// File systems that show a file of an image under a number that the kernel gives anew (statfs(2)): overlayfs, and FUSE,
 /// as fuse-overlayfs does in rootless containers.
 const OVERLAYS: [i128; 2] = [0x794c_7630, 0x6573_5546];
 
 /// Seals and opens entries.
-pub(super) struct Seal {
+pub(in crate::store) struct Seal {
     key: LessSafeKey,
     id: String,
 }
 
 /// Tells where the key of an environment rests.
-pub(super) fn file(environment: &Environment) -> Result<PathBuf, String> {
+pub(in crate::store) fn file(environment: &Environment) -> Result<PathBuf, String> {
     let state = environment.state_folder().ok_or(
         "neither XDG_STATE_HOME nor HOME is set, and the key that seals entries rests there",
     )?;
@@ -44,7 +44,7 @@ pub(super) fn file(environment: &Environment) -> Result<PathBuf, String> {
 
 impl Seal {
     /// Takes the key of a file; `None` where there is none yet.
-    pub(super) fn find(file: &std::path::Path) -> Result<Option<Self>, String> {
+    pub(in crate::store) fn find(file: &std::path::Path) -> Result<Option<Self>, String> {
         let cannot = |error: io::Error| format!("the key that seals entries: {error}");
         let Some((bytes, metadata)) = read_closed(file).map_err(cannot)? else {
             return Ok(None);
@@ -63,7 +63,7 @@ impl Seal {
     }
 
     /// Makes a key where there is none. Of several processes that do so at once, one makes it, and all take that.
-    pub(super) fn make(file: &std::path::Path) -> Result<Self, String> {
+    pub(in crate::store) fn make(file: &std::path::Path) -> Result<Self, String> {
         let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
         SystemRandom::new()
             .fill(bytes.as_mut_slice())
@@ -83,12 +83,12 @@ impl Seal {
     }
 
     /// Names the key, for the names of what is sealed with it.
-    pub(super) fn id(&self) -> &str {
+    pub(in crate::store) fn id(&self) -> &str {
         &self.id
     }
 
     /// Seals an entry for its name.
-    pub(super) fn close(&self, name: &str, secret: &Secret) -> Result<Vec<u8>, String> {
+    pub(in crate::store) fn close(&self, name: &str, secret: &Secret) -> Result<Vec<u8>, String> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new()
             .fill(&mut nonce)
@@ -104,7 +104,7 @@ impl Seal {
     }
 
     /// Opens what was sealed for a name; `None` for anything else.
-    pub(super) fn open(&self, name: &str, sealed: &[u8]) -> Option<Secret> {
+    pub(in crate::store) fn open(&self, name: &str, sealed: &[u8]) -> Option<Secret> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut text = Zeroizing::new(text.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);

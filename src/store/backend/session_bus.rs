@@ -25,7 +25,7 @@ use crate::owner;
 use crate::store::private_file::check_folder;
 
 /// Where the environment says that the bus is.
-pub(super) enum SessionBus {
+pub(in crate::store) enum SessionBus {
     /// At one of these addresses, a list in D-Bus's own form.
     Listed(PathBuf),
     /// In this runtime folder, as its name promises.
@@ -35,16 +35,16 @@ pub(super) enum SessionBus {
 }
 
 /// A connection to a bus of this user or of root.
-pub(super) struct Bus {
+pub(in crate::store) struct Bus {
     /// The connection.
-    pub(super) connection: Connection,
+    pub(in crate::store) connection: Connection,
     /// Whether the bus is this user's own.
-    pub(super) is_ours: bool,
+    pub(in crate::store) is_ours: bool,
 }
 
 impl SessionBus {
     /// Takes what the environment says; it counts when somebody connects.
-    pub(super) fn named_in(environment: &Environment) -> Self {
+    pub(in crate::store) fn named_in(environment: &Environment) -> Self {
         match environment.path(DBUS_SESSION_BUS_ADDRESS) {
             Some(addresses) => Self::Listed(addresses.to_path_buf()),
             None => environment
@@ -54,7 +54,7 @@ impl SessionBus {
     }
 
     /// Connects to the first bus that answers and may be trusted, or tells why there is none.
-    pub(super) fn connect(&self) -> Result<Bus, String> {
+    pub(in crate::store) fn connect(&self) -> Result<Bus, String> {
         match self {
             Self::Listed(addresses) => connect_to_one_of(addresses),
             Self::InFolder(folder) => connect_in(folder),

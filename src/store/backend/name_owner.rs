@@ -20,7 +20,7 @@ use crate::owner;
 const BUS: &str = "org.freedesktop.DBus";
 
 /// The owner of a name, and the changes that the bus tells of.
-pub(super) struct NameOwner {
+pub(in crate::store) struct NameOwner {
     connection: Connection,
     name: &'static str,
     changes: MessageStream,
@@ -30,7 +30,10 @@ pub(super) struct NameOwner {
 
 impl NameOwner {
     /// Has the bus tell of every change from now on; the name may have no owner yet.
-    pub(super) fn watch(connection: &Connection, name: &'static str) -> Result<Self, String> {
+    pub(in crate::store) fn watch(
+        connection: &Connection,
+        name: &'static str,
+    ) -> Result<Self, String> {
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(BUS)
@@ -50,7 +53,7 @@ impl NameOwner {
 
     /// Refuses an owner that is not this user's, and every one after the first: root's would hand to others on the bus
     /// what it keeps for us.
-    pub(super) fn check(&mut self) -> Result<(), String> {
+    pub(in crate::store) fn check(&mut self) -> Result<(), String> {
         let owner = self.ask("GetNameOwner", self.name)?;
         let owner: String = read(&owner, self.name)?;
         let has_changed = self.has_changed(&owner)?;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::keyring::Trouble;
-use super::places::{Backing, Plan};
+use super::backend::BackendError;
+use super::policy::BackendKind;
 use super::{Entry, Key, Store};
 
 /// Where an entry rests.
@@ -24,13 +24,13 @@ pub enum Place {
 
 /// What `status` tells of a key.
 #[derive(Debug)]
-pub struct Whereabouts {
+pub struct StoreStatus {
     /// What rests there.
     pub entry: Option<Entry>,
     /// Where it rests, or would rest.
     pub place: Place,
     /// What is wrong with the place that was tried before this one, or with this one.
-    pub trouble: Option<String>,
+    pub problem: Option<String>,
 }
 
 impl Place {
@@ -52,23 +52,23 @@ impl fmt::Display for Place {
     }
 }
 
-impl Whereabouts {
+impl StoreStatus {
     pub(super) fn new(
         place: Place,
         found: Result<Option<Entry>, String>,
         usable: Result<(), String>,
     ) -> Self {
-        let trouble = usable.err();
+        let problem = usable.err();
         match found {
             Ok(entry) => Self {
                 entry,
                 place,
-                trouble,
+                problem,
             },
             Err(unread) => Self {
                 entry: None,
                 place,
-                trouble: trouble.or(Some(unread)),
+                problem: problem.or(Some(unread)),
             },
         }
     }
@@ -76,32 +76,32 @@ impl Whereabouts {
 
 impl Store<'_> {
     /// Tells where the session of a key rests or would rest, and what stands in the way of a better place.
-    pub fn whereabouts(&self, key: &Key) -> Whereabouts {
-        match Plan::of(self.choice) {
-            Plan::Nowhere => Whereabouts::new(Place::Nowhere, Ok(None), Ok(())),
-            Plan::At(place) => self.whereabouts_at(place, key),
-            Plan::KeyringOrMemory => self.whereabouts_of_auto(key),
+    pub fn status(&self, key: &Key) -> StoreStatus {
+        match self.policy().sessions {
+            [] => StoreStatus::new(Place::Nowhere, Ok(None), Ok(())),
+            [only] => self.status_at(*only, key),
+            _ => self.status_of_auto(key),
         }
     }
 
     /// Looks into both places, as a person asks and may wait.
-    fn whereabouts_of_auto(&self, key: &Key) -> Whereabouts {
-        let usable = self.keyring.check(key.text());
-        let in_memory = self.whereabouts_at(Backing::Memory, key);
+    fn status_of_auto(&self, key: &Key) -> StoreStatus {
+        let usable = self.ask(BackendKind::Keyring, |keyring| keyring.check(key.text()));
+        let in_memory = self.status_at(BackendKind::Memory, key);
         match usable {
-            usable if in_memory.entry.is_some() => Whereabouts {
-                trouble: usable.err().map(|trouble| trouble.to_string()),
+            usable if in_memory.entry.is_some() => StoreStatus {
+                problem: usable.err().map(|problem| problem.to_string()),
                 ..in_memory
             },
             // A locked one may well hold the session.
-            Ok(()) | Err(Trouble::Locked) => self.whereabouts_at(Backing::Keyring, key),
+            Ok(()) | Err(BackendError::Locked) => self.status_at(BackendKind::Keyring, key),
             Err(no_keyring) => {
                 let no_memory = in_memory
-                    .trouble
+                    .problem
                     .map(|why| format!("; {why}"))
                     .unwrap_or_default();
-                Whereabouts {
-                    trouble: Some(format!("{no_keyring}{no_memory}")),
+                StoreStatus {
+                    problem: Some(format!("{no_keyring}{no_memory}")),
                     ..in_memory
                 }
             }

@@ -12,14 +12,15 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
+use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use sha2::{Digest, Sha256};
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, SERVICE, Trouble, sum_of};
-use crate::store::parted::Parted;
-use crate::store::seal::{self, Seal};
+use crate::store::backend::chunked::Chunked;
+use crate::store::backend::keyring::SERVICE;
+use crate::store::backend::seal::{self, Seal};
+use crate::store::backend::{Backend, BackendError, sum_of};
 
 /// What a key of the type `user` holds, in bytes.
 const LIMIT: usize = 32_767;
@@ -32,18 +33,18 @@ struct KernelKeys {
     /// Where the key of the seal rests.
     file: PathBuf,
     /// The seal, where it has been made; what is wrong with it stands in the way of its entries only.
-    seal: Result<Option<Rc<Seal>>, Trouble>,
+    seal: Result<Option<Rc<Seal>>, BackendError>,
 }
 
 /// Opens the user's keyring.
-pub(super) fn open(environment: &Environment) -> Result<Box<dyn Backend>, Trouble> {
-    let file = seal::file(environment).map_err(Trouble::Absent)?;
+pub(in crate::store) fn open(environment: &Environment) -> Result<Box<dyn Backend>, BackendError> {
+    let file = seal::file(environment).map_err(BackendError::Absent)?;
     let ring = match KeyRing::get_persistent(KeyRingIdentifier::Process) {
         Err(KeyError::OperationNotSupported) => users_own(),
         ring => ring,
     };
     let keys = KernelKeys::new(ring.map_err(unusable)?, prefix(environment), file);
-    Ok(Box::new(Parted::new(keys, LIMIT - seal::OVERHEAD)))
+    Ok(Box::new(Chunked::new(keys, LIMIT - seal::OVERHEAD)))
 }
 
 /// Gives the user keyring, for kernels built without persistent ones.
@@ -71,18 +72,20 @@ impl KernelKeys {
             ring,
             prefix,
             file,
-            seal: found.map(|seal| seal.map(Rc::new)).map_err(Trouble::Absent),
+            seal: found
+                .map(|seal| seal.map(Rc::new))
+                .map_err(BackendError::Absent),
         }
     }
 
     /// Gives the seal, made now where there is none.
-    fn seal(&mut self) -> Result<Rc<Seal>, Trouble> {
+    fn seal(&mut self) -> Result<Rc<Seal>, BackendError> {
         if let Some(seal) = self.seal.clone()? {
             return Ok(seal);
         }
         // Before there were seals, an entry was under its mere name, for every container of this user to read.
         self.remove_where(|name| !is_sealed(name))?;
-        let seal = Rc::new(Seal::make(&self.file).map_err(Trouble::Absent)?);
+        let seal = Rc::new(Seal::make(&self.file).map_err(BackendError::Absent)?);
         self.seal = Ok(Some(Rc::clone(&seal)));
         Ok(seal)
     }
@@ -93,9 +96,9 @@ impl KernelKeys {
     }
 
     /// Removes the entries of this home whose name below it is such a one; tells how many there were.
-    fn remove_where(&self, matches: impl Fn(&str) -> bool) -> Result<usize, Trouble> {
+    fn remove_where(&self, matches: impl Fn(&str) -> bool) -> Result<usize, BackendError> {
         let links = self.ring.get_links(MOST_KEYS).map_err(failed)?;
-        let keys = links.iter().filter_map(|link| link.as_key());
+        let keys = links.iter().filter_map(LinkNode::as_key);
         let matching = keys.filter(|key| {
             let metadata = key.metadata();
             metadata.is_ok_and(|metadata| {
@@ -114,7 +117,7 @@ fn is_sealed(name: &str) -> bool {
 }
 
 impl Backend for KernelKeys {
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
         let Some(seal) = self.seal.clone()? else {
             return Ok(None);
         };
@@ -126,17 +129,19 @@ impl Backend for KernelKeys {
         Ok(sealed.map(|sealed| opened(sealed).unwrap_or_else(|| Secret::new(""))))
     }
 
-    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
         let seal = self.seal()?;
         let description = self.description(&seal, name);
-        let sealed = seal.close(&description, secret).map_err(Trouble::Failed)?;
+        let sealed = seal
+            .close(&description, secret)
+            .map_err(BackendError::Failed)?;
         // Replaces what a key of this description holds, or leaves it as it was. Where there is no room, nobody else's
         // entry makes any: whether the container of another seal is gone cannot be told.
         let written = self.ring.add_key(&description, &sealed);
         written.map(drop).map_err(failed)
     }
 
-    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+    fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
         let Some(seal) = self.seal.clone()? else {
             return Ok(false);
         };
@@ -145,7 +150,7 @@ impl Backend for KernelKeys {
         Ok(some_or_none(removed)?.is_some())
     }
 
-    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
         // Of other seals are other containers' entries, and of none an older version's.
         let seal = self.seal.clone().unwrap_or_default();
         let ours = seal.map(|seal| format!("{}:", seal.id()));
@@ -155,12 +160,12 @@ impl Backend for KernelKeys {
     }
 
     /// The kernel may refuse, or the seal: it is made now.
-    fn check(&mut self, _name: &str) -> Result<(), Trouble> {
+    fn check(&mut self, _name: &str) -> Result<(), BackendError> {
         self.seal().map(drop)
     }
 }
 
-fn some_or_none<T>(found: Result<T, KeyError>) -> Result<Option<T>, Trouble> {
+fn some_or_none<T>(found: Result<T, KeyError>) -> Result<Option<T>, BackendError> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(KeyError::KeyDoesNotExist | KeyError::KeyExpired | KeyError::KeyRevoked) => Ok(None),
@@ -168,22 +173,22 @@ fn some_or_none<T>(found: Result<T, KeyError>) -> Result<Option<T>, Trouble> {
     }
 }
 
-fn unusable(error: KeyError) -> Trouble {
+fn unusable(error: KeyError) -> BackendError {
     if error == KeyError::QuotaExceeded {
         return failed(error);
     }
-    Trouble::Absent(format!(
+    BackendError::Absent(format!(
         "the kernel does not let this process use its keys ({}), which most containers forbid",
         words(error)
     ))
 }
 
-fn failed(error: KeyError) -> Trouble {
+fn failed(error: KeyError) -> BackendError {
     if error == KeyError::QuotaExceeded {
         let what = "the kernel keeps no more keys for this user (/proc/sys/kernel/keys/maxbytes)";
-        return Trouble::Failed(what.to_owned());
+        return BackendError::Failed(what.to_owned());
     }
-    Trouble::Failed(format!("the kernel's keys: {}", words(error)))
+    BackendError::Failed(format!("the kernel's keys: {}", words(error)))
 }
 
 #[expect(
@@ -304,7 +309,7 @@ mod tests {
             let home = tempfile::tempdir().unwrap();
             let file = home.path().join("state/key");
             let keys = KernelKeys::new(ring, prefix_of("rings", number), file);
-            let mut keys = Parted::new(keys, LIMIT - seal::OVERHEAD);
+            let mut keys = Chunked::new(keys, LIMIT - seal::OVERHEAD);
             assert_eq!(keys.read("k"), Ok(None));
             assert_eq!(keys.delete("k"), Ok(false));
             for text in ["first", "second", "x"] {

@@ -18,9 +18,10 @@ use zbus::blocking::Connection;
 
 use crate::environment::Environment;
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, Connect, SERVICE, Trouble, sum_of};
-use crate::store::name_owner::NameOwner;
-use crate::store::session_bus::{Bus, SessionBus};
+use crate::store::backend::keyring::{Connect, SERVICE};
+use crate::store::backend::name_owner::NameOwner;
+use crate::store::backend::session_bus::{Bus, SessionBus};
+use crate::store::backend::{Backend, BackendError, sum_of};
 
 /// The name of every Secret Service on the bus.
 const SECRETS: &str = "org.freedesktop.secrets";
@@ -38,20 +39,22 @@ struct SecretServiceKeyring {
 }
 
 /// Gives the way to the session's Secret Service, if the environment names a bus at all.
-pub(super) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
+pub(in crate::store) fn connect(environment: &Environment, may_prompt: bool) -> Connect {
     let bus = SessionBus::named_in(environment);
     Box::new(move || {
-        let bus = bus.connect().map_err(Trouble::Absent)?;
-        let mut owner = NameOwner::watch(&bus.connection, SECRETS).map_err(Trouble::Absent)?;
-        let (service, is_plain) = open(&bus).map_err(|error| match trouble_of(&error) {
-            Trouble::Failed(why) => Trouble::Absent(why),
-            trouble @ (Trouble::Absent(_)
-            | Trouble::Locked
-            | Trouble::WouldAsk
-            | Trouble::Silent(_)) => trouble,
+        let bus = bus.connect().map_err(BackendError::Absent)?;
+        let mut owner = NameOwner::watch(&bus.connection, SECRETS).map_err(BackendError::Absent)?;
+        let (service, is_plain) = open(&bus).map_err(|error| match error_of(&error) {
+            BackendError::Failed(why) => BackendError::Absent(why),
+            error @ (BackendError::Absent(_)
+            | BackendError::Locked
+            | BackendError::WouldAsk
+            | BackendError::Silent(_)
+            | BackendError::NoFolder(_)
+            | BackendError::File(_)) => error,
         })?;
         // Only now, as it may have been started by the question for a session, which holds no secret.
-        owner.check().map_err(Trouble::Absent)?;
+        owner.check().map_err(BackendError::Absent)?;
         Ok(Box::new(SecretServiceKeyring {
             connection: bus.connection,
             owner,
@@ -82,17 +85,17 @@ fn session_of(
 }
 
 impl Backend for SecretServiceKeyring {
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
         let read = read(&self.service, self.may_prompt, name);
         self.check_owner()?;
         read
     }
 
-    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
         self.check_owner()?;
         if self.is_plain && self.encrypted.is_none() {
             let opened = session_of(&self.connection, EncryptionType::Dh);
-            self.encrypted = Some(opened.map_err(|error| trouble_of(&error))?);
+            self.encrypted = Some(opened.map_err(|error| error_of(&error))?);
             // Its key is the first owner's.
             self.check_owner()?;
         }
@@ -102,15 +105,15 @@ impl Backend for SecretServiceKeyring {
         written
     }
 
-    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+    fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
         self.delete_of(&of(name)).map(|removed| removed > 0)
     }
 
-    fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
         self.delete_of(&HashMap::from([("service", SERVICE)]))
     }
 
-    fn check(&mut self, name: &str) -> Result<(), Trouble> {
+    fn check(&mut self, name: &str) -> Result<(), BackendError> {
         let checked = check(&self.service, name);
         self.check_owner()?;
         checked
@@ -119,12 +122,12 @@ impl Backend for SecretServiceKeyring {
 
 impl SecretServiceKeyring {
     /// Sees that whoever has just answered, or is to be told something, is the one that was met first.
-    fn check_owner(&mut self) -> Result<(), Trouble> {
-        self.owner.check().map_err(Trouble::Failed)
+    fn check_owner(&mut self) -> Result<(), BackendError> {
+        self.owner.check().map_err(BackendError::Failed)
     }
 
     /// Removes all that can be removed, also beside what is locked.
-    fn delete_of(&mut self, attributes: &HashMap<&str, &str>) -> Result<usize, Trouble> {
+    fn delete_of(&mut self, attributes: &HashMap<&str, &str>) -> Result<usize, BackendError> {
         let removed = delete_found(&self.service, self.may_prompt, attributes);
         self.check_owner()?;
         removed
@@ -135,12 +138,12 @@ fn read(
     service: &SecretService<'_>,
     may_prompt: bool,
     name: &str,
-) -> Result<Option<Secret>, Trouble> {
+) -> Result<Option<Secret>, BackendError> {
     let items = unlocked_items(service, may_prompt, &of(name))?;
     let Some(item) = items.first() else {
         return Ok(None);
     };
-    let bytes = item.get_secret().map_err(|error| trouble_of(&error))?;
+    let bytes = item.get_secret().map_err(|error| error_of(&error))?;
     // What is not text is not ours; empty text is discarded as every other corrupt entry.
     Ok(Some(Secret::new(
         String::from_utf8(bytes).unwrap_or_default(),
@@ -152,32 +155,32 @@ fn write(
     may_prompt: bool,
     name: &str,
     secret: &Secret,
-) -> Result<(), Trouble> {
+) -> Result<(), BackendError> {
     let bytes = secret.expose().as_bytes();
     let items = unlocked_items(service, may_prompt, &of(name))?;
     if let [item] = items.as_slice() {
         let written = item.set_secret(bytes, CONTENT_TYPE);
-        return written.map_err(|error| trouble_of(&error));
+        return written.map_err(|error| error_of(&error));
     }
     // Of several, as a second collection may cause them, none is the one.
     delete(&items)?;
     let label = format!("keyring:{name}@{SERVICE}");
     let collection = open_default_collection(service, may_prompt)?;
     let written = collection.create_item(&label, of(name), bytes, true, CONTENT_TYPE);
-    written.map(drop).map_err(|error| trouble_of(&error))
+    written.map(drop).map_err(|error| error_of(&error))
 }
 
-fn check(service: &SecretService<'_>, name: &str) -> Result<(), Trouble> {
+fn check(service: &SecretService<'_>, name: &str) -> Result<(), BackendError> {
     let found = service
         .search_items(of(name))
-        .map_err(|error| trouble_of(&error))?;
+        .map_err(|error| error_of(&error))?;
     match (found.locked.as_slice(), found.unlocked.as_slice()) {
         ([], []) => service
             .get_default_collection()
             .and_then(|collection| collection.ensure_unlocked())
-            .map_err(|error| trouble_of(&error)),
+            .map_err(|error| error_of(&error)),
         ([], _) => Ok(()),
-        (_, _) => Err(Trouble::Locked),
+        (_, _) => Err(BackendError::Locked),
     }
 }
 
@@ -185,38 +188,38 @@ fn delete_found(
     service: &SecretService<'_>,
     may_prompt: bool,
     attributes: &HashMap<&str, &str>,
-) -> Result<usize, Trouble> {
+) -> Result<usize, BackendError> {
     if may_prompt {
         return delete(&unlocked_items(service, may_prompt, attributes)?);
     }
     let found = service
         .search_items(attributes.clone())
-        .map_err(|error| trouble_of(&error))?;
+        .map_err(|error| error_of(&error))?;
     let removed = delete(&found.unlocked)?;
     if found.locked.is_empty() {
         Ok(removed)
     } else {
-        Err(Trouble::Locked)
+        Err(BackendError::Locked)
     }
 }
 
-/// Finds items; locked ones are unlocked where a person may be asked, and are trouble elsewhere.
+/// Finds items; locked ones are unlocked where a person may be asked, and are error elsewhere.
 fn unlocked_items<'a>(
     service: &'a SecretService<'_>,
     may_prompt: bool,
     attributes: &HashMap<&str, &str>,
-) -> Result<Vec<Item<'a>>, Trouble> {
+) -> Result<Vec<Item<'a>>, BackendError> {
     let found = service
         .search_items(attributes.clone())
-        .map_err(|error| trouble_of(&error))?;
+        .map_err(|error| error_of(&error))?;
     if !found.locked.is_empty() {
         if !may_prompt {
-            return Err(Trouble::Locked);
+            return Err(BackendError::Locked);
         }
         let locked: Vec<&Item> = found.locked.iter().collect();
         service
             .unlock_all(&locked)
-            .map_err(|error| trouble_of(&error))?;
+            .map_err(|error| error_of(&error))?;
     }
     Ok(found.unlocked.into_iter().chain(found.locked).collect())
 }
@@ -225,7 +228,7 @@ fn unlocked_items<'a>(
 fn open_default_collection<'a>(
     service: &'a SecretService<'_>,
     may_prompt: bool,
-) -> Result<Collection<'a>, Trouble> {
+) -> Result<Collection<'a>, BackendError> {
     let collection = match service.get_default_collection() {
         // A new collection means a new password to type: the same name as libsecret gives it.
         Err(Error::NoResult) if may_prompt => {
@@ -233,12 +236,12 @@ fn open_default_collection<'a>(
         }
         found => found,
     }
-    .map_err(|error| trouble_of(&error))?;
-    if collection.is_locked().map_err(|error| trouble_of(&error))? {
+    .map_err(|error| error_of(&error))?;
+    if collection.is_locked().map_err(|error| error_of(&error))? {
         if !may_prompt {
-            return Err(Trouble::Locked);
+            return Err(BackendError::Locked);
         }
-        collection.unlock().map_err(|error| trouble_of(&error))?;
+        collection.unlock().map_err(|error| error_of(&error))?;
     }
     Ok(collection)
 }
@@ -248,12 +251,10 @@ fn of(name: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", name)])
 }
 
-fn delete(items: &[Item]) -> Result<usize, Trouble> {
-    let removed = items.iter().map(|item| {
-        item.delete()
-            .map(|()| 1)
-            .map_err(|error| trouble_of(&error))
-    });
+fn delete(items: &[Item]) -> Result<usize, BackendError> {
+    let removed = items
+        .iter()
+        .map(|item| item.delete().map(|()| 1).map_err(|error| error_of(&error)));
     sum_of(removed)
 }
 
@@ -261,13 +262,13 @@ fn delete(items: &[Item]) -> Result<usize, Trouble> {
     clippy::wildcard_enum_match_arm,
     reason = "the library adds errors, and what it has not told apart has failed"
 )]
-fn trouble_of(error: &Error) -> Trouble {
+fn error_of(error: &Error) -> BackendError {
     match error {
-        Error::Locked | Error::Prompt | Error::PromptDisconnected => Trouble::Locked,
+        Error::Locked | Error::Prompt | Error::PromptDisconnected => BackendError::Locked,
         Error::Unavailable => {
-            Trouble::Absent("no D-Bus session bus, or no Secret Service on it".to_owned())
+            BackendError::Absent("no D-Bus session bus, or no Secret Service on it".to_owned())
         }
-        Error::NoResult => Trouble::Failed("it has no default collection".to_owned()),
-        other => Trouble::Failed(other.to_string()),
+        Error::NoResult => BackendError::Failed("it has no default collection".to_owned()),
+        other => BackendError::Failed(other.to_string()),
     }
 }

@@ -10,14 +10,14 @@
 use sha2::{Digest, Sha256};
 
 use crate::secret::Secret;
-use crate::store::keyring::{Backend, Trouble, sum_of};
+use crate::store::backend::{Backend, BackendError, sum_of};
 
 /// No entry begins like this: entries are JSON.
 const HEAD: &str = "kfp-credential parts v1 ";
 const SETS: [char; 2] = ['a', 'b'];
 
 /// A keyring whose items hold a limited number of bytes.
-pub(super) struct Parted<B> {
+pub(in crate::store) struct Chunked<B> {
     inner: B,
     limit: usize,
 }
@@ -29,24 +29,24 @@ struct Head {
     sha256: String,
 }
 
-impl<B: Backend> Parted<B> {
+impl<B: Backend> Chunked<B> {
     /// Makes one of a keyring and the most bytes that an item of it holds.
-    pub(super) fn new(inner: B, limit: usize) -> Self {
+    pub(in crate::store) fn new(inner: B, limit: usize) -> Self {
         Self { inner, limit }
     }
 
     /// Gives the keyring below.
     #[cfg(fuzzing)]
-    pub(super) fn inner(&mut self) -> &mut B {
+    pub(in crate::store) fn inner(&mut self) -> &mut B {
         &mut self.inner
     }
 
-    fn head(&mut self, name: &str) -> Result<Option<Head>, Trouble> {
+    fn head(&mut self, name: &str) -> Result<Option<Head>, BackendError> {
         let found = self.inner.read(name)?;
         Ok(found.and_then(|text| Head::parse(text.expose())))
     }
 
-    fn joined(&mut self, name: &str, head: &Head) -> Result<Secret, Trouble> {
+    fn joined(&mut self, name: &str, head: &Head) -> Result<Secret, BackendError> {
         let mut parts = Vec::new();
         for index in 1..=head.count {
             let part = self.inner.read(&part_name(name, head.set, index))?;
@@ -66,7 +66,7 @@ impl<B: Backend> Parted<B> {
     }
 
     /// Removes the parts of a set from this one on, the last one first.
-    fn clear(&mut self, name: &str, set: char, from: usize) -> Result<(), Trouble> {
+    fn clear(&mut self, name: &str, set: char, from: usize) -> Result<(), BackendError> {
         let mut end = from;
         while self.inner.read(&part_name(name, set, end))?.is_some() {
             end += 1;
@@ -78,8 +78,8 @@ impl<B: Backend> Parted<B> {
     }
 }
 
-impl<B: Backend> Backend for Parted<B> {
-    fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+impl<B: Backend> Backend for Chunked<B> {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
         let Some(text) = self.inner.read(name)? else {
             return Ok(None);
         };
@@ -89,7 +89,7 @@ impl<B: Backend> Backend for Parted<B> {
         }
     }
 
-    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
         if secret.expose().len() <= self.limit {
             self.inner.write(name, secret)?;
             // The entry stands; what could not be tidied up is in nobody's way.
@@ -118,7 +118,7 @@ impl<B: Backend> Backend for Parted<B> {
         Ok(())
     }
 
-    fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+    fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
         let removed = self.inner.delete(name)?;
         for set in SETS {
             self.clear(name, set, 1)?;
@@ -126,13 +126,13 @@ impl<B: Backend> Backend for Parted<B> {
         Ok(removed)
     }
 
-    fn delete_all(&mut self, known: &[String]) -> Result<usize, Trouble> {
+    fn delete_all(&mut self, known: &[String]) -> Result<usize, BackendError> {
         let removed = sum_of(known.iter().map(|name| self.delete(name).map(usize::from)));
         let others = self.inner.delete_all(&[]);
         Ok(removed? + others?)
     }
 
-    fn check(&mut self, name: &str) -> Result<(), Trouble> {
+    fn check(&mut self, name: &str) -> Result<(), BackendError> {
         self.inner.check(name)
     }
 }
@@ -176,8 +176,8 @@ fn sha256(secret: &Secret) -> String {
     format!("{:x}", Sha256::digest(secret.expose()))
 }
 
-fn torn(why: &str) -> Trouble {
-    Trouble::Failed(format!("the entry was not written to its end: {why}"))
+fn torn(why: &str) -> BackendError {
+    BackendError::Failed(format!("the entry was not written to its end: {why}"))
 }
 
 #[cfg(test)]
@@ -197,9 +197,9 @@ mod tests {
     }
 
     impl Small {
-        fn change(&mut self) -> Result<(), Trouble> {
+        fn change(&mut self) -> Result<(), BackendError> {
             match &mut self.changes_left {
-                Some(0) => Err(Trouble::Failed("the process has ended".to_owned())),
+                Some(0) => Err(BackendError::Failed("the process has ended".to_owned())),
                 Some(left) => {
                     *left -= 1;
                     Ok(())
@@ -210,11 +210,11 @@ mod tests {
     }
 
     impl Backend for Small {
-        fn read(&mut self, name: &str) -> Result<Option<Secret>, Trouble> {
+        fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
             Ok(self.items.get(name).map(Secret::new))
         }
 
-        fn write(&mut self, name: &str, secret: &Secret) -> Result<(), Trouble> {
+        fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
             self.change()?;
             assert!(secret.expose().len() <= LIMIT, "larger than an item");
             let text = secret.expose().to_owned();
@@ -222,22 +222,22 @@ mod tests {
             Ok(())
         }
 
-        fn delete(&mut self, name: &str) -> Result<bool, Trouble> {
+        fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
             self.change()?;
             Ok(self.items.remove(name).is_some())
         }
 
-        fn delete_all(&mut self, _known: &[String]) -> Result<usize, Trouble> {
+        fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
             Ok(std::mem::take(&mut self.items).len())
         }
 
-        fn check(&mut self, _name: &str) -> Result<(), Trouble> {
+        fn check(&mut self, _name: &str) -> Result<(), BackendError> {
             Ok(())
         }
     }
 
-    fn keyring() -> Parted<Small> {
-        Parted::new(Small::default(), LIMIT)
+    fn keyring() -> Chunked<Small> {
+        Chunked::new(Small::default(), LIMIT)
     }
 
     /// An entry of so many bytes that begins with a letter; umlauts lie across cuts.

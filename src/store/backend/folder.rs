@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::{Backend, BackendError};
 use crate::environment::Environment;
 use crate::secret::Secret;
 use crate::store::key::Key;
@@ -16,18 +17,21 @@ use crate::store::private_file::{
 };
 
 /// A folder of entries, one file for each key.
-pub(super) struct Folder {
+pub(in crate::store) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
     /// Gives the folder of the store `file`, or why there is none.
-    pub(super) fn on_disk(environment: &Environment) -> Result<Self, String> {
+    pub(in crate::store) fn on_disk(environment: &Environment) -> Result<Self, String> {
         Self::in_state(environment, "store")
     }
 
     /// Gives a folder of the program's state by its name, or why there is none.
-    pub(super) fn in_state(environment: &Environment, name: &str) -> Result<Self, String> {
+    pub(in crate::store) fn in_state(
+        environment: &Environment,
+        name: &str,
+    ) -> Result<Self, String> {
         let state = environment
             .state_folder()
             .ok_or("neither XDG_STATE_HOME nor HOME is set")?;
@@ -37,7 +41,7 @@ impl Folder {
 
     /// Gives the folder of the store `runtime`, or why there is none: `$XDG_RUNTIME_DIR` counts only when it is
     /// this user's alone and in memory.
-    pub(super) fn in_memory(environment: &Environment) -> Result<Self, String> {
+    pub(in crate::store) fn in_memory(environment: &Environment) -> Result<Self, String> {
         let runtime = environment
             .runtime_folder()
             .ok_or("XDG_RUNTIME_DIR is not set")?;
@@ -48,12 +52,12 @@ impl Folder {
     }
 
     /// Tells where the entry of a key rests.
-    pub(super) fn path_of(&self, key: &Key) -> PathBuf {
+    pub(in crate::store) fn path_of(&self, key: &Key) -> PathBuf {
         self.path.join(key.file_name())
     }
 
     /// Reads the entry of a key.
-    pub(super) fn read(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    pub(in crate::store) fn read(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         match self.check_parent() {
             Ok(()) => read_private(&self.path_of(key)).map_err(|error| error.to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -62,7 +66,7 @@ impl Folder {
     }
 
     /// Writes the entry of a key, in place of the old one and of what a killed process left half-written.
-    pub(super) fn write(&self, key: &Key, json: &Secret) -> Result<PathBuf, String> {
+    pub(in crate::store) fn write(&self, key: &Key, json: &Secret) -> Result<PathBuf, String> {
         let path = self.path_of(key);
         remove_half_written(&path);
         private_folder(self.parent())
@@ -73,7 +77,7 @@ impl Folder {
     }
 
     /// Removes the entry of a key, and what a killed process left half-written of it; tells whether there was one.
-    pub(super) fn remove(&self, key: &Key) -> Result<bool, String> {
+    pub(in crate::store) fn remove(&self, key: &Key) -> Result<bool, String> {
         let path = self.path_of(key);
         remove_half_written(&path);
         remove_private(&path).map_err(|error| format!("cannot remove {}: {error}", path.display()))
@@ -81,7 +85,7 @@ impl Folder {
 
     /// Removes all entries, and what a killed process left half-written; tells how many entries there were. What cannot
     /// be removed is told when all else is gone.
-    pub(super) fn remove_all(&self) -> Result<usize, String> {
+    pub(in crate::store) fn remove_all(&self) -> Result<usize, String> {
         let cannot =
             |error: std::io::Error| format!("cannot empty {}: {error}", self.path.display());
         match check_folder(&self.path) {
@@ -115,6 +119,32 @@ impl Folder {
 
     fn check_parent(&self) -> std::io::Result<()> {
         check_folder(self.parent())
+    }
+}
+
+impl Backend for Folder {
+    fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
+        let found = Folder::read(self, &Key::named(name)).map_err(BackendError::File)?;
+        // What is not text is not ours; empty text is discarded as every other corrupt entry.
+        let text = found.map(|bytes| Secret::new(std::str::from_utf8(&bytes).unwrap_or_default()));
+        Ok(text)
+    }
+
+    fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
+        let written = Folder::write(self, &Key::named(name), secret);
+        written.map(drop).map_err(BackendError::File)
+    }
+
+    fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
+        self.remove(&Key::named(name)).map_err(BackendError::File)
+    }
+
+    fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
+        self.remove_all().map_err(BackendError::File)
+    }
+
+    fn check(&mut self, _name: &str) -> Result<(), BackendError> {
+        Ok(())
     }
 }
 
