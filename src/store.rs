@@ -268,7 +268,7 @@ impl<'a> Store<'a> {
             if !policy.is_named && !self.can_be_there(*kind) {
                 continue;
             }
-            let found: Option<Entry> = self.or_miss(self.read_from(*kind, key));
+            let found = self.or_miss(self.session_from(*kind, key));
             match found {
                 Some(entry) if entry.credential.is_live(Utc::now()) => return Some(entry),
                 found => dead.extend(found),

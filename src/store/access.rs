@@ -1,11 +1,13 @@
 //! Reading, writing and removing in one place, with the words for what goes wrong there.
 
+use chrono::{TimeDelta, Utc};
 use serde::de::DeserializeOwned;
 
 use super::backend::folder::Folder;
 use super::backend::{Backend, BackendError};
 use super::policy::BackendKind;
-use super::{Key, Place, Store, StoreStatus, entry};
+use super::{Entry, Key, Place, Store, StoreStatus, entry};
+use crate::credential::wire_time;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::secret::Secret;
@@ -85,6 +87,21 @@ impl Store<'_> {
         })
     }
 
+    /// Reads the session that rests under a key.
+    pub(super) fn session_from(
+        &self,
+        kind: BackendKind,
+        key: &Key,
+    ) -> Result<Option<Entry>, String> {
+        match self.read_from(kind, key)? {
+            Some(entry) if is_of_the_future(&entry) => Err(format!(
+                "the entry is discarded: it was made at {}, by a clock that was ahead of this machine's",
+                wire_time(entry.credential.issued_at)
+            )),
+            found => Ok(found),
+        }
+    }
+
     /// Keeps something under a key, in place of what was there.
     pub(super) fn write_to(&self, kind: BackendKind, key: &Key, json: &Secret) -> Result<Place> {
         let written = self.try_to_write(kind, key, json);
@@ -140,7 +157,7 @@ impl Store<'_> {
         let usable = self.ask(kind, |backend| backend.check(key.text()));
         let found = match &usable {
             Err(BackendError::NoFolder(_)) => Ok(None),
-            _ => self.read_from(kind, key),
+            _ => self.session_from(kind, key),
         };
         let usable = usable.map_err(|error| error.to_string());
         StoreStatus::new(self.place(kind, key), found, usable)
@@ -154,6 +171,12 @@ impl Store<'_> {
             None
         })
     }
+}
+
+/// Its end is as far off as its beginning, and no clock of this machine would tell that it has come.
+fn is_of_the_future(entry: &Entry) -> bool {
+    const LARGEST_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
+    entry.credential.issued_at - Utc::now() > LARGEST_DIFFERENCE
 }
 
 /// Makes the error of a place; a folder's own words need no others.

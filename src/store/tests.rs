@@ -240,6 +240,22 @@ fn where_the_new_session_cannot_be_kept_the_old_one_is_forgotten() {
 }
 
 #[test]
+fn a_session_that_a_clock_ahead_has_made_is_discarded() {
+    let world = World::new();
+    let store = world.store(StoreChoice::File);
+    for (age, answered) in [
+        (TimeDelta::minutes(-4), true),
+        (TimeDelta::minutes(-6), false),
+        (TimeDelta::days(-1000), false),
+    ] {
+        store.save(&key(), &session_from("t", age)).unwrap();
+        assert_eq!(store.load(&key()).unwrap().is_some(), answered, "{age}");
+        let told = store.whereabouts(&key()).trouble.unwrap_or_default();
+        assert_eq!(told.contains("a clock that was ahead"), !answered, "{told}");
+    }
+}
+
+#[test]
 fn the_file_and_runtime_stores_leave_the_keyring_alone() {
     let Some(world) = World::with_runtime() else {
         return;
