@@ -258,14 +258,22 @@ fn refuse_strangers(path: &Path, metadata: &Metadata) -> io::Result<()> {
 
 #[cfg(unix)]
 fn refuse_open(path: &Path, metadata: &Metadata) -> io::Result<()> {
-    let mode = std::os::unix::fs::MetadataExt::mode(metadata) & 0o777;
+    // The sticky bit keeps users of one folder from each other's files, as in /tmp.
+    const SHARED: u32 = 0o1000;
+    let mode = std::os::unix::fs::MetadataExt::mode(metadata) & 0o1777;
     if mode & 0o022 == 0 {
         return Ok(());
     }
-    let words = format!(
-        "can be written by others (mode {mode:04o}); `chmod go-w {}` closes it",
-        crate::shell::word(&path.display().to_string(), "FILE")
-    );
+    let word = |path: &Path| crate::shell::word(&path.display().to_string(), "FILE");
+    let words = if metadata.is_dir() && mode & SHARED != 0 {
+        format!(
+            "is shared by all users (mode {mode:04o}); `mkdir -m 700 {}` makes a folder of your own to name in its place",
+            word(&path.join("kfp"))
+        )
+    } else {
+        let word = word(path);
+        format!("can be written by others (mode {mode:04o}); `chmod go-w {word}` closes it")
+    };
     Err(refusal(path, &words))
 }
 
@@ -412,6 +420,10 @@ mod tests {
         refused(read_private(&file), "chmod go-w");
         refused(write_private(&file, b"2"), "mode 0770");
         refused(private_folder(&folder), "mode 0770");
+        set_mode(&folder, 0o1777);
+        let own = format!("`mkdir -m 700 {}`", folder.join("kfp").display());
+        refused(write_private(&file, b"2"), &own);
+        refused(write_private(&file, b"2"), "mode 1777");
         set_mode(&folder, 0o755);
         assert!(read_private(&file).is_ok());
     }
