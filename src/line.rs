@@ -7,18 +7,33 @@ pub fn breaks_a_line(text: &str) -> bool {
         .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
 }
 
+/// Makes one line of a text from outside, for words to people: what would break it is shown as a gap.
+pub fn on_one_line(text: &str) -> String {
+    let kept = |c: char| {
+        let breaks = breaks_a_line(c.encode_utf8(&mut [0; 4]));
+        if breaks {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(kept).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::breaks_a_line;
+    use super::{breaks_a_line, on_one_line};
 
     #[test]
     fn every_control_character_and_line_end_is_known() {
         let controls = (0..0x20).chain(0x7f..0xa0).chain([0x2028, 0x2029]);
         for c in controls.map(|code| char::from_u32(code).unwrap()) {
             assert!(breaks_a_line(&format!("a{c}b")), "{c:?}");
+            assert_eq!(on_one_line(&format!("a{c}b")), "a\u{fffd}b");
         }
         for plain in ["", " ", "a b", "ü\u{a0}", "\u{2027}", "😀"] {
             assert!(!breaks_a_line(plain), "{plain:?}");
+            assert_eq!(on_one_line(plain), plain);
         }
     }
 }

@@ -21,6 +21,7 @@ use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 
 use crate::environment::{DBUS_SESSION_BUS_ADDRESS, Environment};
+use crate::line::on_one_line;
 use crate::owner;
 use crate::store::private_file::check_folder;
 
@@ -62,7 +63,7 @@ impl SessionBus {
                 "neither {DBUS_SESSION_BUS_ADDRESS} nor XDG_RUNTIME_DIR is set"
             )),
         }
-        .map_err(|why| format!("no D-Bus session bus: {why}"))
+        .map_err(|why| format!("no D-Bus session bus: {}", on_one_line(&why)))
     }
 }
 
@@ -136,4 +137,18 @@ fn refuse_stranger(owner: u32) -> Result<(), String> {
         return Ok(());
     }
     owner::refuse_others(owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::breaks_a_line;
+
+    #[test]
+    fn an_address_is_told_on_one_line() {
+        for address in ["unix:path=/x\u{1b}[2J", "\u{1b}]0;a\n", "tcp:host=a\u{9b}b"] {
+            let why = SessionBus::Listed(address.into()).connect().err().unwrap();
+            assert!(!breaks_a_line(&why), "{why:?}");
+        }
+    }
 }
