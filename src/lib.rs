@@ -10,7 +10,7 @@
 //!
 //! [`credential`], [`secret`], [`line`](mod@line) and [`error`] are the words that all of them share; [`read_file`] is the one
 //! reader of files; [`http`] is the one client and the one redirect follower; [`person`] and [`terminal`] are where passwords come from, [`grants`] and [`sdk`] where
-//! refresh tokens do; [`browser`] and [`loopback`] send a person away and wait for the way back.
+//! refresh tokens do; [`oauth`] is what the logins at an authorization server share, [`browser`] sends a person there.
 //!
 //! # What always holds
 //!
@@ -32,10 +32,11 @@
 //! method
 //! grants
 //! sdk
+//! oauth
 //! http store
 //! config
 //! protocol
-//! browser guard jwt limits loopback program read_file run shell terminal trace
+//! browser guard jwt limits program read_file run shell terminal trace
 //! credential deadline endpoint environment error line sanitize secret
 //! ```
 
@@ -57,10 +58,10 @@ pub mod http;
 pub mod jwt;
 pub mod limits;
 pub mod line;
-pub mod loopback;
 pub mod method;
 #[cfg(unix)]
 pub mod owner;
+pub mod oauth;
 pub mod person;
 pub mod program;
 pub mod protocol;

@@ -22,8 +22,9 @@ use crate::credential::Grant;
 use crate::environment::Environment;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
-use crate::loopback::{self, Loopback, Response};
 use crate::method::iap::refusal;
+use crate::oauth::loopback::Loopback;
+use crate::oauth::response::Response;
 use crate::sanitize::sanitized;
 use crate::secret::Secret;
 use crate::terminal;
@@ -174,7 +175,7 @@ pub fn log_in(
     api.wait_longer(asked.elapsed());
     let code = match heard {
         Response::Code(code) => code,
-        Response::Refused(words) => return Err(refused(&words)),
+        Response::Refused(refusal) => return Err(refused(&refusal.words())),
     };
     let tokens = client
         .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
@@ -261,7 +262,7 @@ fn pasted(text: &Secret, state: &str) -> Result<Response> {
     else {
         return Ok(Response::Code(Secret::new(text)));
     };
-    match loopback::response(&url) {
+    match Response::of_redirect(&url) {
         Some((said, response)) if said == state => Ok(response),
         Some(_) => Err(Error::new(
             Slug::StateMismatch,

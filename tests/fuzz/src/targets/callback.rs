@@ -1,6 +1,6 @@
 //! The address that a login in the browser comes back to.
 
-use kfp_credential::loopback::{Response, response};
+use kfp_credential::oauth::response::Response;
 use url::Url;
 
 pub(crate) fn run(bytes: &[u8]) {
@@ -12,7 +12,7 @@ pub(crate) fn run(bytes: &[u8]) {
         return;
     };
     let has = |name: &str| url.query_pairs().any(|(key, _)| key == name);
-    match response(&url) {
+    match Response::of_redirect(&url) {
         Some((_, Response::Code(_))) => assert!(has("code")),
         Some((_, Response::Refused(_))) => assert!(has("error") && !has("code")),
         None => assert!(!has("error") && !has("code")),

@@ -5,14 +5,17 @@
 
 #[cfg(target_os = "linux")]
 mod peers;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::response::Response;
 use crate::error::{Error, Result, Slug};
 
 /// Longer than any redirect's request head.
@@ -31,15 +34,6 @@ const REFUSED: &str = "The login was refused. Close this page; the terminal says
 pub struct Loopback {
     listener: TcpListener,
     port: u16,
-}
-
-/// What an authorization response says (RFC 6749 sections 4.1.2 and 4.1.2.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Response {
-    /// The code to exchange.
-    Code(crate::secret::Secret),
-    /// The `error`, with its description.
-    Refused(String),
 }
 
 impl Loopback {
@@ -210,7 +204,7 @@ impl Caller {
 
 fn answer(connection: &mut TcpStream, target: &str, state: &str) -> Heard {
     let url = Url::parse("http://127.0.0.1").and_then(|base| base.join(target));
-    let heard = match url.ok().map(|url| response(&url)) {
+    let heard = match url.ok().map(|url| Response::of_redirect(&url)) {
         Some(Some((said, response))) if said == state => Heard::Response(response),
         Some(Some(_)) => Heard::OtherState,
         _ => Heard::Nothing,
@@ -225,21 +219,6 @@ fn answer(connection: &mut TcpStream, target: &str, state: &str) -> Heard {
         ),
     }
     heard
-}
-
-/// Reads an authorization response from the URL that it was redirected to: its `state` and what it says.
-pub fn response(url: &Url) -> Option<(String, Response)> {
-    let mut query: HashMap<String, String> = url.query_pairs().into_owned().collect();
-    let state = query.remove("state").unwrap_or_default();
-    if let Some(code) = query.remove("code") {
-        return Some((state, Response::Code(code.into())));
-    }
-    let error = query.remove("error")?;
-    let words = match query.remove("error_description") {
-        Some(description) => format!("{error}: {description}"),
-        None => error,
-    };
-    Some((state, Response::Refused(words)))
 }
 
 /// Reads `GET TARGET HTTP/1.1`; whatever is not that is nothing.
@@ -279,171 +258,5 @@ fn nobody_came(seen: Seen) -> Error {
             "another user's program (uid {uid}) came, and was not heard: where that was your browser, log in again, and paste the address that it ends at: --no-browser"
         )),
         None => error.hint("log in again; where the browser runs on another machine, paste the address that it ends at: --no-browser"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn redirect(query: &str) -> Option<(String, Response)> {
-        response(&Url::parse(&format!("http://127.0.0.1:1/?{query}")).unwrap())
-    }
-
-    #[test]
-    fn a_response_is_read() {
-        assert_eq!(
-            redirect("code=c%2F1&state=s&scope=x"),
-            Some(("s".into(), Response::Code("c/1".to_owned().into())))
-        );
-        let refused = Response::Refused("access_denied: no".into());
-        assert_eq!(
-            redirect("error=access_denied&error_description=no&state=s"),
-            Some(("s".into(), refused))
-        );
-        assert_eq!(redirect("state=s"), None);
-    }
-
-    #[test]
-    fn anything_else_gets_404_and_the_wait_goes_on() {
-        let loopback = Loopback::listen(None).unwrap();
-        let address = loopback.redirect_uri().replace("http://", "");
-        let browser = std::thread::spawn(move || {
-            let ask = |target: &str| {
-                let mut connection = TcpStream::connect(&address).unwrap();
-                connection
-                    .write_all(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
-                    .unwrap();
-                let mut text = String::new();
-                connection.read_to_string(&mut text).unwrap();
-                text.lines().next().unwrap().to_owned()
-            };
-            let garbage = TcpStream::connect(&address).unwrap();
-            drop(garbage);
-            [
-                "/favicon.ico",
-                "/?code=x&state=other",
-                "/?code=right&state=mine",
-            ]
-            .map(ask)
-        });
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let heard = loopback.wait("mine", deadline, &|| false).unwrap();
-        assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
-        assert_eq!(
-            browser.join().unwrap(),
-            [
-                "HTTP/1.1 404 Not Found",
-                "HTTP/1.1 404 Not Found",
-                "HTTP/1.1 200 OK"
-            ]
-        );
-    }
-
-    #[test]
-    fn another_logins_answer_alone_is_a_state_mismatch() {
-        let loopback = Loopback::listen(None).unwrap();
-        let mut browser = TcpStream::connect((Ipv4Addr::LOCALHOST, loopback.port)).unwrap();
-        let request = b"GET /?code=x&state=other HTTP/1.1\r\nHost: x\r\n\r\n";
-        browser.write_all(request).unwrap();
-        let soon = Instant::now() + Duration::from_millis(500);
-        let heard = loopback.wait("mine", soon, &|| false);
-        assert_eq!(heard.unwrap_err().slug(), Slug::StateMismatch);
-    }
-
-    #[test]
-    fn a_browser_that_never_comes_is_a_timeout_and_a_port_in_use_an_error() {
-        let loopback = Loopback::listen(None).unwrap();
-        let soon = Instant::now() + Duration::from_millis(50);
-        assert_eq!(
-            loopback.wait("s", soon, &|| false).unwrap_err().slug(),
-            Slug::Timeout
-        );
-        let again = Loopback::listen(Some(loopback.port));
-        assert_eq!(again.err().unwrap().slug(), Slug::LoopbackUnavailable);
-    }
-
-    /// Asks for the right page, and gives the first line of the answer and how long it took.
-    fn browse(address: &str) -> (String, Duration) {
-        let start = Instant::now();
-        let mut connection = TcpStream::connect(address).unwrap();
-        let request = b"GET /?code=right&state=mine HTTP/1.1\r\nHost: x\r\n\r\n";
-        connection.write_all(request).unwrap();
-        let mut text = String::new();
-        connection.read_to_string(&mut text).unwrap();
-        let first = text.lines().next().unwrap_or_default();
-        (first.to_owned(), start.elapsed())
-    }
-
-    #[test]
-    fn connections_that_are_silent_or_dribble_keep_no_browser_waiting() {
-        let loopback = Loopback::listen(None).unwrap();
-        let address = loopback.redirect_uri().replace("http://", "");
-        let browser = std::thread::spawn(move || {
-            let connect = |_| TcpStream::connect(&address).unwrap();
-            let silent: Vec<_> = (0..30).map(connect).collect();
-            let mut dribbling: Vec<_> = (0..30).map(connect).collect();
-            for connection in &mut dribbling {
-                connection.write_all(b"G").unwrap();
-            }
-            let asked = browse(&address);
-            drop((silent, dribbling));
-            asked
-        });
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let heard = loopback.wait("mine", deadline, &|| false).unwrap();
-        assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
-        let (first, took) = browser.join().unwrap();
-        assert_eq!(first, "HTTP/1.1 200 OK");
-        assert!(took < Duration::from_secs(2), "{took:?}");
-    }
-
-    #[test]
-    fn a_connection_that_dribbles_has_one_deadline_for_all_it_says() {
-        let loopback = Loopback::listen(None).unwrap();
-        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, loopback.port)).unwrap();
-        let dribbling = std::thread::spawn(move || {
-            let start = Instant::now();
-            // The second write after the other end was closed fails.
-            while connection.write_all(b"a").is_ok() && start.elapsed() < PATIENCE * 5 {
-                std::thread::sleep(Duration::from_millis(200));
-            }
-            start.elapsed()
-        });
-        let deadline = Instant::now() + PATIENCE * 6;
-        let heard = loopback.wait("mine", deadline, &|| dribbling.is_finished());
-        assert_eq!(heard.unwrap(), None);
-        let took = dribbling.join().unwrap();
-        assert!(PATIENCE <= took && took < PATIENCE * 3, "{took:?}");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn another_users_connection_is_closed_unread() {
-        if !rustix::process::geteuid().is_root() {
-            return;
-        }
-        let loopback = Loopback::listen(None).unwrap();
-        let address = loopback.redirect_uri().replace("http://", "");
-        let port = loopback.port;
-        let browser = std::thread::spawn(move || {
-            // Who closes at once has a socket that shows uid 0 from then on.
-            let answers = ["; cat <&3", "; sleep 1", ""].map(|end| {
-                let script = format!(
-                    "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET /?error=x&state=mine HTTP/1.1\\r\\n\\r\\n' >&3{end}"
-                );
-                let mut stranger = std::process::Command::new("setpriv");
-                stranger.args(["--reuid=65533", "--regid=65533", "--clear-groups"]);
-                let output = stranger.args(["bash", "-c", &script]).output().unwrap();
-                String::from_utf8(output.stdout).unwrap()
-            });
-            (answers, browse(&address).0)
-        });
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let heard = loopback.wait("mine", deadline, &|| false).unwrap();
-        assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
-        let (answers, first) = browser.join().unwrap();
-        assert_eq!(answers, ["", "", ""]);
-        assert_eq!(first, "HTTP/1.1 200 OK");
     }
 }
