@@ -21,8 +21,8 @@ use crate::get;
 use crate::grants::Grants;
 use crate::guard;
 use crate::method::dex::Person;
-use crate::method::iap::user::Reaching;
 use crate::method::{self, Fresh, Means};
+use crate::oauth::authorization_code::Reaching;
 use crate::person::{Asking, Caller};
 use crate::read_file::Stdin;
 use crate::secret::Secret;
@@ -71,10 +71,6 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
 
     let extra_headers = get::extra_headers(run, &context)?;
     let store = setting.store(context.store);
-    let reaching = Reaching {
-        no_browser: options.no_browser,
-        port: options.port,
-    };
     google::settle_client_id(setting, &mut context)?;
     check_stores(&context, &store, options.save_password)?;
     if let Some(name) = &options.save_context {
@@ -84,6 +80,13 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     let key = get::session_key(&context);
     let lock = Lock::acquire(environment, &key, context.deadlines.lock, &setting.trace)?;
     get::forget_refusal(run, &key);
+    let tell = |words: &str| setting.tell(words);
+    let reaching = Reaching {
+        no_browser: options.no_browser,
+        port: options.port,
+        environment,
+        tell: &tell,
+    };
     let grant = google::in_browser(setting, &context, &store, reaching)?;
     let caller = context.method.dex().map(|dex| {
         let key = get::password_key(&context);

@@ -5,7 +5,6 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use oauth2::{HttpRequest, HttpResponse};
 use reqwest::Method;
 use reqwest::blocking::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -114,10 +113,15 @@ impl<'a> Api<'a> {
     }
 
     /// Sends a form (application/x-www-form-urlencoded).
-    pub fn post_form(&self, url: &Url, fields: &[(&str, &str)]) -> Result<Answer> {
+    pub fn post_form(
+        &self,
+        url: &Url,
+        headers: &[(String, Secret)],
+        fields: &[(&str, &str)],
+    ) -> Result<Answer> {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         let body = body.extend_pairs(fields).finish();
-        let mut headers = HeaderMap::new();
+        let mut headers = header_map(headers)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
         self.send(
             Method::POST,
@@ -157,21 +161,6 @@ impl<'a> Api<'a> {
     ) -> Result<Answer> {
         let (client, ..) = self.clients.for_url(url)?;
         self.send_with(client, method, url, headers, body, limit)
-    }
-
-    /// Sends a request of the OAuth library.
-    pub fn send_oauth(&self, request: HttpRequest) -> Result<HttpResponse> {
-        let internal = |error: &dyn std::fmt::Display| {
-            Error::new(Slug::Internal, "an OAuth request could not be made").because(error)
-        };
-        let url = Url::parse(&request.uri().to_string()).map_err(|error| internal(&error))?;
-        let (parts, body) = request.into_parts();
-        let limit = self.deadlines.request;
-        let answer = self.send(parts.method, &url, parts.headers, body, limit)?;
-        let mut response = HttpResponse::new(answer.body.expose().as_bytes().to_vec());
-        *response.status_mut() = answer.status.try_into().map_err(|error| internal(&error))?;
-        *response.headers_mut() = answer.headers;
-        Ok(response)
     }
 
     fn send_with(

@@ -13,6 +13,7 @@ mod id_token;
 mod impersonation;
 mod metadata;
 mod reading;
+pub mod refusal;
 mod service_account;
 mod source;
 mod user;

@@ -104,7 +104,7 @@ fn of_person(
     if let Some(grants) = means.grants.filter(|_| refreshed.grant != *grant) {
         grants.replace(iap, grant, &refreshed.grant);
     }
-    let id_token = refreshed.id_token.ok_or_else(user::no_id_token)?;
+    let id_token = refreshed.tokens.id_token.ok_or_else(user::no_id_token)?;
     let minted = google::checked(id_token, client_id, (means.run.now)(), api.clock())?;
     match (&iap.account, &minted.principal) {
         (Some(wanted), Some(email)) if !wanted.eq_ignore_ascii_case(email) => Err(Error::new(

@@ -11,7 +11,8 @@ use crate::grants::Grants;
 use crate::http::Http;
 use crate::http::api::Api;
 use crate::method::iap::client_id;
-use crate::method::iap::user::{self, Reaching};
+use crate::method::iap::user;
+use crate::oauth::authorization_code::Reaching;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::terminal;
@@ -34,7 +35,7 @@ pub(super) fn in_browser(
     setting: &Setting<'_, '_>,
     context: &Context,
     store: &Store<'_>,
-    reaching: Reaching,
+    reaching: Reaching<'_>,
 ) -> Result<Option<Grant>> {
     let Some(iap) = persons_iap(context) else {
         return Ok(None);
@@ -45,8 +46,7 @@ pub(super) fn in_browser(
     }
     let secret = client_secret(setting, iap)?;
     let api = Api::new(context, run.trace);
-    let tell = |words: &str| setting.tell(words);
-    let login = user::log_in(&api, iap, secret, run.environment, reaching, &tell)?;
+    let login = user::log_in(&api, iap, secret, reaching)?;
 
     let grants = Grants::of(run, context, store);
     // A renewal that is under way would keep its own over this one.

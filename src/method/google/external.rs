@@ -127,7 +127,7 @@ impl External {
                 .as_ref()
                 .map(|options| ("options", options.as_str())),
         );
-        let answer = minting.api.post_form(&self.token_url, &fields)?;
+        let answer = minting.api.post_form(&self.token_url, &[], &fields)?;
         let answer: TokenAnswer = answer::read(minting.api, &answer, &self.token_url)?;
         answer.minted(&self.token_url, None, (minting.run.now)())
     }

@@ -16,6 +16,7 @@ use super::service_account::Key;
 use super::user::User;
 use crate::config::method::CredentialFile;
 use crate::config::source::can_be_read_by_others;
+use crate::credential::Grant;
 use crate::error::Result;
 use crate::sanitize::sanitized;
 use crate::secret::Secret;
@@ -124,9 +125,11 @@ fn user(written: Written, reading: Reading<'_>) -> Result<Credentials> {
     Ok(Credentials::User(User {
         file: reading.path.to_path_buf(),
         token_uri: reading.token_uri(written.token_uri.as_deref())?,
-        client_id: reading.required("client_id", written.client_id)?,
-        client_secret: reading.required("client_secret", written.client_secret)?,
-        refresh_token: reading.required("refresh_token", written.refresh_token)?,
+        grant: Grant {
+            client_id: reading.required("client_id", written.client_id)?,
+            client_secret: Some(reading.required("client_secret", written.client_secret)?),
+            refresh_token: reading.required("refresh_token", written.refresh_token)?,
+        },
     }))
 }
 

@@ -117,7 +117,7 @@ impl Key {
             ("grant_type", JWT_BEARER),
             ("assertion", assertion.expose()),
         ];
-        let answer = minting.api.post_form(&self.token_uri, &fields)?;
+        let answer = minting.api.post_form(&self.token_uri, &[], &fields)?;
         answer::read(minting.api, &answer, &self.token_uri)
     }
 

@@ -2,30 +2,26 @@
 
 use std::path::PathBuf;
 
-use oauth2::basic::{BasicClient, BasicErrorResponse};
-use oauth2::{
-    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
-    TokenResponse, TokenUrl,
-};
+use chrono::TimeDelta;
 use url::Url;
 
-use super::{Minted, Minting};
+use super::{Minted, Minting, refusal};
+use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
+use crate::oauth::refresh::refresh;
+use crate::oauth::refusal::Refusal;
+use crate::oauth::token_endpoint::Failure;
+use crate::oauth::{Authentication, Provider};
 use crate::sanitize::redacted_url;
-use crate::secret::Secret;
 
 /// A person's credentials, of the type `authorized_user`.
 #[derive(Debug)]
 pub(super) struct User {
     pub(super) file: PathBuf,
-    pub(super) client_id: String,
-    pub(super) client_secret: Secret,
-    pub(super) refresh_token: Secret,
+    pub(super) grant: Grant,
     pub(super) token_uri: Url,
 }
-
-type Failure = RequestTokenError<Error, BasicErrorResponse>;
 
 impl User {
     /// Names the file for people.
@@ -35,76 +31,52 @@ impl User {
 
     /// Turns the refresh token into an access token, of the scopes that the person consented to.
     pub(super) fn access_token(&self, minting: Minting<'_>) -> Result<Minted> {
-        let token_uri = TokenUrl::new(self.token_uri.to_string())
-            .map_err(|error| Error::new(Slug::Internal, "a token address").because(error))?;
-        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_client_secret(ClientSecret::new(self.client_secret.expose().to_owned()))
-            .set_token_uri(token_uri)
-            // Google takes a client's secret in the body (RFC 6749 section 2.3.1).
-            .set_auth_type(AuthType::RequestBody);
-        let send = |request: HttpRequest| -> Result<HttpResponse, Error> {
-            let answer = minting.api.send_oauth(request)?;
-            if answer.status().is_server_error() {
-                let what = format!(
-                    "{} answered {}",
-                    redacted_url(&self.token_uri),
-                    answer.status()
-                );
-                return Err(Error::new(Slug::ServerError, what));
-            }
-            Ok(answer)
+        let google = Provider {
+            name: "Google".to_owned(),
+            authorization_endpoint: None,
+            token_endpoint: self.token_uri.clone(),
+            revocation_endpoint: None,
         };
-        let tokens = client
-            .exchange_refresh_token(&RefreshToken::new(self.refresh_token.expose().to_owned()))
-            .request(&send)
-            .map_err(|failure| self.explained(failure, minting.api))?;
-        let now = (minting.run.now)();
-        let life = tokens
-            .expires_in()
-            .and_then(|life| chrono::TimeDelta::from_std(life).ok());
-        let end = life.and_then(|life| now.checked_add_signed(life));
+        // Google takes a client's secret in the form.
+        let authentication = Authentication::SecretPost;
+        let refreshed = refresh(minting.api, &google, authentication, &self.grant, &[]);
+        let tokens = refreshed
+            .map_err(|failure| self.explained(failure, minting.api))?
+            .tokens;
+        let life = tokens.lifetime();
+        let life = life.and_then(|life| TimeDelta::from_std(life).ok());
+        let end = life.and_then(|life| (minting.run.now)().checked_add_signed(life));
+        let (Some(token), Some(expires_at)) = (tokens.access_token, end) else {
+            return Err(self.not_understood());
+        };
         Ok(Minted {
-            token: Secret::new(tokens.access_token().secret()),
-            expires_at: end.ok_or_else(|| self.not_understood())?,
+            token,
+            expires_at,
             principal: None,
         })
     }
 
     fn explained(&self, failure: Failure, api: &Api<'_>) -> Error {
-        let response = match failure {
-            RequestTokenError::Request(error) => return error,
-            RequestTokenError::ServerResponse(response) => response,
-            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                return self.not_understood();
+        match failure {
+            Failure::Refused(refusal) => self.refused(&refusal, &refusal.quoted("Google", api)),
+            Failure::NotUnderstood(status @ 500..) => {
+                let what = format!("{} answered {status}", redacted_url(&self.token_uri));
+                Error::new(Slug::ServerError, what)
             }
-        };
-        let code = response.error().to_string();
-        let words = response
-            .error_description()
-            .map(String::as_str)
-            .unwrap_or_default();
-        let said = format!("Google says: {}", api.quoted(&format!("{code}: {words}")));
-        if code != "invalid_grant" {
-            let what = format!(
-                "{} refused the credentials of {}",
-                redacted_url(&self.token_uri),
-                self.place()
-            );
-            return Error::new(Slug::OauthRefused, what).because(said);
+            Failure::NotUnderstood(_) => self.not_understood(),
+            Failure::Other(error) => error,
         }
-        let why = if words.contains("rapt") || words.contains("reauth") {
-            "the organisation's policy asks for a new login from time to time"
-        } else {
-            "the login was revoked, its password changed, or it was unused for six months"
-        };
-        let what = format!(
-            "Google does not take the login of {} any more",
-            self.place()
-        );
-        Error::new(Slug::LoginRequired, what)
-            .because(said)
-            .because(why)
-            .hint("log in again: `gcloud auth application-default login`")
+    }
+
+    fn refused(&self, refusal: &Refusal, said: &str) -> Error {
+        let place = self.place();
+        let what = format!("Google does not take the login of {place} any more");
+        if let Some(error) = refusal::login_ended(refusal, what, said) {
+            return error.hint("log in again: `gcloud auth application-default login`");
+        }
+        let token_uri = redacted_url(&self.token_uri);
+        let what = format!("{token_uri} refused the credentials of {place}");
+        Error::new(Slug::OauthRefused, what).because(said)
     }
 
     fn not_understood(&self) -> Error {

@@ -145,32 +145,6 @@ fn member(principal: &str) -> String {
     format!("{kind}:{principal}")
 }
 
-/// Explains an OAuth error that says that the client is not what a program needs; `None` for any other error
-/// (<https://developers.google.com/identity/protocols/oauth2/native-app>). `said` is the code with the words, made fit to be
-/// shown.
-pub fn of_oauth_client(code: &str, words: &str, said: &str) -> Option<Error> {
-    let lower = words.to_lowercase();
-    let is_oob = lower.contains("out-of-band") || lower.contains("oob");
-    let why = match code {
-        "redirect_uri_mismatch" => {
-            "the client is of another type than \"Desktop app\", the only one that may end at any port of this machine"
-        }
-        "invalid_client" | "deleted_client" => {
-            "there is no such client, or its secret is another one"
-        }
-        "unauthorized_client" => "the client is of a type that may not log people in this way",
-        "invalid_request" if is_oob => {
-            "the way of copying a code from the browser (out-of-band) has been switched off by Google"
-        }
-        _ => return None,
-    };
-    let error = Error::new(
-        Slug::OauthClientRefused,
-        "Google does not take the OAuth client",
-    );
-    Some(error.because(format!("Google says: {said}")).because(why))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,29 +211,6 @@ mod tests {
         for hostile in ["a$(id)", "a b", "a;id", "", "a\u{1b}[31m"] {
             let sentence = format!("expected value ({hostile}))");
             assert_eq!(in_sentence(&sentence), None, "{hostile}");
-        }
-    }
-
-    #[test]
-    fn a_clients_faults_are_explained() {
-        for (code, words) in [
-            ("redirect_uri_mismatch", "Bad Request"),
-            ("invalid_client", "Unauthorized"),
-            ("unauthorized_client", "Unauthorized"),
-            (
-                "invalid_request",
-                "The out-of-band (OOB) flow has been blocked",
-            ),
-        ] {
-            let error = of_oauth_client(code, words, code).unwrap();
-            assert_eq!(error.slug(), Slug::OauthClientRefused);
-            assert!(error.one_line().contains(code), "{error}");
-        }
-        for (code, words) in [
-            ("invalid_grant", "Bad Request"),
-            ("invalid_request", "Missing required parameter"),
-        ] {
-            assert!(of_oauth_client(code, words, code).is_none());
         }
     }
 }
