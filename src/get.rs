@@ -20,7 +20,6 @@ use crate::config::source;
 use crate::config::source::HeaderValue;
 use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
-use crate::grants::Grants;
 use crate::guard;
 use crate::method::check::{Verdict, check};
 use crate::method::dex::Person;
@@ -180,12 +179,13 @@ impl Getting<'_> {
         } else if let Some(error) = refusal.standing(|| caller.as_ref()?.account()) {
             return Err(error.further_hint("`get --refresh` and `login` try at once"));
         }
-        let grants = Grants::of(self.run, self.context, self.store);
         let means = Means {
             run: self.run,
             extra_headers: self.extra_headers,
             person: caller.as_ref().map(|caller| caller as &dyn Person),
-            grants: Some(&grants),
+            store: self.store,
+            given: None,
+            tell: &|_| (),
             limit: self.time_left(),
         };
         match method::log_in(self.context, &means) {

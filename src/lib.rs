@@ -9,8 +9,9 @@
 //! 4. [`protocol`] writes the answer: the document and the other forms of it, the only writer to stdout.
 //!
 //! [`credential`], [`secret`], [`line`](mod@line) and [`error`] are the words that all of them share; [`read_file`] is the one
-//! reader of files; [`http`] is the one client and the one redirect follower; [`person`] and [`terminal`] are where passwords come from, [`grants`] and [`sdk`] where
-//! refresh tokens do; [`oauth`] is what the logins at an authorization server share, [`browser`] sends a person there.
+//! reader of files; [`http`] is the one client and the one redirect follower; [`person`] and [`terminal`] are where passwords come from;
+//! [`oauth`] is what the ways share that log in at an authorization server, and [`browser`] sends a person there; [`sdk`] is
+//! the kfp SDK's own files.
 //!
 //! # What always holds
 //!
@@ -30,7 +31,6 @@
 //! get
 //! person
 //! method
-//! grants
 //! sdk
 //! oauth
 //! http store
@@ -52,7 +52,6 @@ pub mod endpoint;
 pub mod environment;
 pub mod error;
 pub mod get;
-pub mod grants;
 pub mod guard;
 pub mod http;
 pub mod jwt;

@@ -19,15 +19,14 @@ use url::Url;
 
 use crate::config::Context;
 use crate::config::method::{Dex, Method, TokenFile};
-use crate::credential::{Cookie, Credential, Material};
+use crate::credential::{Cookie, Credential, Grant, Material};
 use crate::endpoint::{Endpoint, is_private_way};
 use crate::error::{Error, Result, Slug};
-use crate::grants::Grants;
 use crate::http::Http;
 use crate::run::Run;
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
-use crate::store::{Entry, Key};
+use crate::store::{Entry, Key, Store};
 use dex::{Outcome, Person, Session};
 use proof::Proof;
 
@@ -54,8 +53,12 @@ pub struct Means<'a> {
     pub extra_headers: &'a [(String, Secret)],
     /// Who is asked at a form.
     pub person: Option<&'a dyn Person>,
-    /// Where refresh tokens are.
-    pub grants: Option<&'a Grants<'a>>,
+    /// Where refresh tokens rest.
+    pub store: &'a Store<'a>,
+    /// The refresh token that a login has just given, kept or not.
+    pub given: Option<&'a Grant>,
+    /// Tells the person who logs in, beside what `-v` says.
+    pub tell: &'a dyn Fn(&str),
     /// How long the login may take.
     pub limit: Duration,
 }

@@ -5,10 +5,12 @@
 //!
 //! [`authorization_code`] sends a person to the provider's login, and [`loopback`] or [`paste`] hears the [`response`];
 //! [`token_endpoint`] turns that, or any other grant, into [`Tokens`], and [`refresh`] a refresh token into newer ones;
-//! [`revocation`] ends a login. What a provider refuses is a [`refusal::Refusal`], which the caller puts into words
+//! [`grants`] is where that one rests, and [`revocation`]
+//! ends the login. What a provider refuses is a [`refusal::Refusal`], which the caller puts into words
 //! where it knows the provider's own.
 
 pub mod authorization_code;
+pub mod grants;
 pub mod loopback;
 pub mod paste;
 pub mod refresh;

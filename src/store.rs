@@ -31,7 +31,7 @@ use crate::trace::Trace;
 
 pub use edited::EditedFile;
 pub use entry::{Entry, InPlaceOf, StoredGrant, StoredPassword};
-pub use key::{Identity, Key, Trusted, Weakened};
+pub use key::{GrantIdentity, Identity, Key, Trusted, Weakened};
 pub use lock::Lock;
 pub use note::Notes;
 pub use status::{Place, StoreStatus};

@@ -18,7 +18,6 @@ use crate::config::source::Source;
 use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;
-use crate::grants::Grants;
 use crate::guard;
 use crate::method::dex::Person;
 use crate::method::{self, Fresh, Means};
@@ -93,21 +92,16 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         Caller::new(run, &context, dex, &store, key, Asking::Afresh, given)
     });
     let person = caller.as_ref().map(|caller| caller as &dyn Person);
-    let grants = Grants::of(run, &context, &store).with(grant);
     let means = Means {
         run,
         extra_headers: &extra_headers,
         person,
-        grants: Some(&grants),
+        store: &store,
+        given: grant.as_ref(),
+        tell: &tell,
         limit: context.deadlines.login,
     };
-    let fresh = method::log_in(&context, &means).inspect_err(|_| {
-        // A login that fails later on has used the refresh token up all the same.
-        grants
-            .trouble()
-            .iter()
-            .for_each(|trouble| setting.tell(trouble));
-    })?;
+    let fresh = method::log_in(&context, &means)?;
     let used = caller.as_ref().and_then(Caller::used);
     let password = used.filter(|_| options.save_password || wants_keyring(&context));
     let keeping = Keeping {
@@ -130,9 +124,6 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         keeping.forget_for(&context, &saved);
     }
     drop(lock);
-    if let Some(trouble) = grants.trouble() {
-        setting.tell(&trouble);
-    }
     report(
         setting,
         &context,

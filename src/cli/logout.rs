@@ -14,8 +14,8 @@ use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::wire_time;
 use crate::error::Result;
 use crate::get;
-use crate::grants::{self, Grants};
 use crate::http::api::Api;
+use crate::method::iap::logins::{self, Logins};
 use crate::method::iap::user;
 use crate::method::sign_out::{Ending, sign_out};
 use crate::store::{Entry, Store, StoredGrant, all_done};
@@ -49,8 +49,8 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
         get::forget_refusal(setting.run(), &key);
         store.forget(&key)
     });
-    let grant = match context.method.iap() {
-        Some(iap) => Grants::of(setting.run(), context, &store).forget(iap),
+    let grant = match Logins::of(setting.run(), context, &store) {
+        Some(logins) => logins.in_store().forget(),
         None => Ok(false),
     };
     let session = all_done(sessions.into_iter().chain([grant])).map(|done| done.contains(&true));
@@ -84,7 +84,7 @@ fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
         .iter()
         .flat_map(|Held { context, .. }| {
             let sessions = get::session_keys(context).into_iter();
-            let others = grants::key_of(context).into_iter();
+            let others = logins::key_of(context).into_iter();
             sessions.chain([get::password_key(context)]).chain(others)
         })
         .collect();
@@ -121,8 +121,8 @@ impl Held {
         let keys = get::session_keys(&context);
         let sessions = keys.iter().filter(|_| context.method.rests_in_store());
         let sessions = sessions.filter_map(|key| store.load(key).ok().flatten());
-        let iap = context.method.iap();
-        let grant = iap.and_then(|iap| Grants::of(setting.run(), &context, store).stored(iap));
+        let logins = Logins::of(setting.run(), &context, store);
+        let grant = logins.and_then(|logins| logins.in_store().load());
         Self {
             sessions: sessions
                 .filter(|entry| entry.credential.is_live(now))
@@ -146,12 +146,9 @@ impl Held {
                 setting.tell(&words);
             }
         }
-        if let Some(iap) = self.context.method.iap() {
-            let grants = Grants::of(setting.run(), &self.context, store);
-            if grants.find(iap).is_ok_and(|grant| grant.is_some()) {
-                setting
-                    .tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");
-            }
+        let logins = Logins::of(setting.run(), &self.context, store);
+        if logins.is_some_and(|logins| logins.find().is_ok_and(|grant| grant.is_some())) {
+            setting.tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");
         }
         if let Some(grant) = &self.grant {
             setting.tell(&self.of_grant(setting, grant));

@@ -8,10 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::cli::{Setting, config};
 use crate::config::context::Context;
-use crate::config::method::Iap;
 use crate::config::options::{ContactOptions, TargetOptions};
 use crate::error::{Error, Result, Slug};
-use crate::grants::Grants;
+use crate::method::iap::logins::Logins;
 use crate::read_file::PATIENCE;
 use crate::sdk::SdkCredentials;
 use crate::store::EditedFile;
@@ -58,25 +57,22 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         .with_environment(&setting.process.environment)?;
     let mut imported = 0;
     for context in contexts(setting, &target)? {
-        let Some(iap) = context.method.iap() else {
-            continue;
-        };
         let store = setting.store(context.store);
-        let grants = Grants::of(setting.run(), &context, &store);
-        // A renewal that is under way may replace what the file holds.
-        let _alone = grants.lock(iap)?;
-        let file = read(&path)?.unwrap_or_else(|| given.clone());
-        let grant = iap.client_id.as_deref();
-        let Some(grant) = grant.and_then(|client_id| file.grant(client_id)) else {
+        let Some(logins) = Logins::of(setting.run(), &context, &store) else {
             continue;
         };
-        if let Some(place) = grants.keep(iap, &grant, true)? {
-            setting.tell(&format!(
-                "Imported the login for {}; it rests in the {place}.",
-                context.display_name()
-            ));
-            imported += 1;
-        }
+        // A renewal that is under way may replace what the file holds.
+        let _alone = logins.lock()?;
+        let file = read(&path)?.unwrap_or_else(|| given.clone());
+        let Some(grant) = file.grant(logins.client_id()) else {
+            continue;
+        };
+        let place = logins.in_store().keep(&grant, true)?;
+        setting.tell(&format!(
+            "Imported the login for {}; it rests in the {place}.",
+            context.display_name()
+        ));
+        imported += 1;
     }
     if imported > 0 {
         return Ok(());
@@ -93,12 +89,12 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
         .target
         .with_environment(&setting.process.environment)?;
     let context = setting.context(&target, &ContactOptions::default(), None)?;
-    let (iap, client_id) = iap_of(&context)?;
     let store = setting.store(context.store);
-    let grants = Grants::of(setting.run(), &context, &store);
+    let logins = Logins::of(setting.run(), &context, &store);
+    let logins = logins.ok_or_else(|| not_of_iap(&context))?;
     // A renewal that is under way may replace it before it is written.
-    let alone = grants.lock(iap)?;
-    let grant = grants.find(iap)?.ok_or_else(|| {
+    let alone = logins.lock()?;
+    let grant = logins.find()?.ok_or_else(|| {
         Error::new(
             Slug::LoginRequired,
             format!("nobody has logged in for {}", context.display_name()),
@@ -109,18 +105,18 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
         ))
     })?;
     // A store that fails costs the note alone.
-    if let Err(error) = grants.mark_shared(iap) {
+    if let Err(error) = logins.in_store().mark_shared() {
         setting.trace.say(error.one_line());
     }
     if path == Path::new("-") {
         let mut file = SdkCredentials::default();
-        file.insert(client_id, &grant);
+        file.insert(logins.client_id(), &grant);
         return setting.print(&format!("{}\n", file.text().expose()));
     }
     let run = setting.run();
     let edited = EditedFile::hold(run.environment, &path, context.deadlines.lock, run.trace)?;
     let mut file = SdkCredentials::read(&path)?.unwrap_or_default();
-    file.insert(client_id, &grant);
+    file.insert(logins.client_id(), &grant);
     file.write(&edited)?;
     drop((edited, alone));
     setting.tell(&format!(
@@ -139,26 +135,14 @@ fn read(path: &Path) -> Result<Option<SdkCredentials>> {
     SdkCredentials::read(path)
 }
 
-fn iap_of(context: &Context) -> Result<(&Iap, &str)> {
-    match context.method.iap() {
-        Some(iap) => match iap.client_id.as_deref() {
-            Some(client_id) => Ok((iap, client_id)),
-            None => Err(Error::new(
-                Slug::ConfigMissing,
-                format!("{} names no IAP client", context.display_name()),
-            )
-            .hint("give it with --client-id ID")),
-        },
-        None => Err(Error::new(
-            Slug::Usage,
-            format!(
-                "{} uses the method {}; the SDK's file is for iap",
-                context.display_name(),
-                context.method.name()
-            ),
-        )
-        .hint("name a context of the method iap with --context NAME")),
+fn not_of_iap(context: &Context) -> Error {
+    let (context, method) = (context.display_name(), context.method.name());
+    if method == "iap" {
+        let what = format!("{context} names no IAP client");
+        return Error::new(Slug::ConfigMissing, what).hint("give it with --client-id ID");
     }
+    let what = format!("{context} uses the method {method}; the SDK's file is for iap");
+    Error::new(Slug::Usage, what).hint("name a context of the method iap with --context NAME")
 }
 
 fn contexts(setting: &Setting<'_, '_>, target: &TargetOptions) -> Result<Vec<Context>> {

@@ -11,7 +11,7 @@ use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::{Credential, Material, wire_time};
 use crate::error::{Error, Result, Slug};
 use crate::get;
-use crate::grants::Grants;
+use crate::method::iap::logins::Logins;
 use crate::method::token_file;
 use crate::store::Store;
 
@@ -129,10 +129,9 @@ fn row(
             .for_choice(context.store)
             .status(&get::session_key(context));
         row.store = Some(found.place.to_string());
-        let behind = context.method.iap().and_then(|iap| {
-            let store = store.for_choice(context.store);
-            Grants::of(setting.run(), context, &store).behind(iap)
-        });
+        let store = store.for_choice(context.store);
+        let logins = Logins::of(setting.run(), context, &store);
+        let behind = logins.and_then(|logins| logins.behind());
         let troubles: Vec<String> = found.problem.into_iter().chain(behind).collect();
         row.trouble = Some(troubles.join("; ")).filter(|troubles| !troubles.is_empty());
         found.entry.map(|entry| {

@@ -1,10 +1,13 @@
 //! Google Identity-Aware Proxy: a bearer token that says who one is, meant for IAP's own OAuth client
 //! (<https://docs.cloud.google.com/iap/docs/authentication-howto>).
 //!
-//! [`machine`] needs no person, [`user`] one now and then; [`refusal`] explains IAP's own answers.
+//! [`machine`] needs no person, [`user`] one now and then, whose refresh token rests in [`logins`]; [`refusal`] explains
+//! IAP's own answers.
 
 pub mod client_id;
+pub mod logins;
 pub mod refusal;
+mod sdk_file;
 pub mod user;
 
 use crate::config::Context;
@@ -19,6 +22,7 @@ use crate::http::api::Api;
 use crate::method::bearer::Bearer;
 use crate::method::google::{self, Minted, Minting};
 use crate::method::{Fresh, Means};
+use logins::Logins;
 use refusal::Tried;
 
 /// Gets a token that IAP takes, and proves it at the endpoint.
@@ -36,8 +40,10 @@ pub fn log_in(
         google: &iap.google,
         run,
     };
-    let minted = match persons_grant(iap, means)? {
-        Some(grant) => of_person(&api, context, iap, grant, means)?,
+    let logins = Logins::of(run, context, means.store);
+    let grant = persons_grant(context, iap, logins.as_ref(), means)?;
+    let minted = match logins.zip(grant) {
+        Some((logins, grant)) => of_person(&api, context, iap, &logins, grant, means)?,
         None => machine(minting, iap, endpoint).map_err(|error| nobody_at_all(error, context))?,
     };
     http.clock().learn(api.clock());
@@ -56,29 +62,37 @@ pub fn log_in(
 
 /// A service account that the context names goes first, then a person's login; where the context names a desktop
 /// client, a person is meant.
-fn persons_grant(iap: &Iap, means: &Means<'_>) -> Result<Option<Grant>> {
+fn persons_grant(
+    context: &Context,
+    iap: &Iap,
+    logins: Option<&Logins<'_>>,
+    means: &Means<'_>,
+) -> Result<Option<Grant>> {
     if iap.google.service_account.is_some() {
         return Ok(None);
     }
-    let grants = means.grants;
-    if let (None, Some(_), Some(grants)) = (&iap.client_id, &iap.other_client_id, grants) {
-        return Err(no_client_id().hint(format!(
-            "or run `kfp-credential login {}` in a terminal, which asks the endpoint for it",
-            grants.context.as_arguments()
-        )));
-    }
-    let grant = grants.map(|grants| grants.find(iap)).transpose()?.flatten();
-    match (grant, grants) {
-        (None, Some(grants)) if iap.other_client_id.is_some() => Err(Error::new(
+    let grant = match (logins, means.given) {
+        (Some(_), Some(given)) => Some(given.clone()),
+        (Some(logins), None) => logins.find()?,
+        (None, _) if iap.other_client_id.is_some() => {
+            return Err(no_client_id().hint(format!(
+                "or run `kfp-credential login {}` in a terminal, which asks the endpoint for it",
+                context.as_arguments()
+            )));
+        }
+        (None, _) => None,
+    };
+    if grant.is_none() && iap.other_client_id.is_some() {
+        return Err(Error::new(
             Slug::LoginRequired,
-            format!("nobody has logged in for {}", grants.context.display_name()),
+            format!("nobody has logged in for {}", context.display_name()),
         )
         .hint(format!(
             "run `kfp-credential login {}` in a terminal; on a machine without a person, `kfp-credential import` takes over a login",
-            grants.context.as_arguments()
-        ))),
-        (grant, _) => Ok(grant),
+            context.as_arguments()
+        )));
     }
+    Ok(grant)
 }
 
 /// Turns a person's refresh token into an ID token; one that Google replaced is kept before anything else can fail.
@@ -86,23 +100,27 @@ fn of_person(
     api: &Api<'_>,
     context: &Context,
     iap: &Iap,
+    logins: &Logins<'_>,
     grant: Grant,
     means: &Means<'_>,
 ) -> Result<Minted> {
-    let client_id = iap.client_id.as_deref().ok_or_else(no_client_id)?;
-    let _alone = means.grants.map(|grants| grants.lock(iap)).transpose()?;
+    let client_id = logins.client_id();
+    let _alone = logins.lock()?;
     // Until the new one is kept, the answer holds the only copy of what renews the login.
     let _undisturbed = guard::undisturbed();
     // Who had the lock may have had it replaced.
-    let grant = &persons_grant(iap, means)?.unwrap_or(grant);
-    let refreshed = user::refresh(api, grant, client_id).map_err(|error| {
+    let grant = persons_grant(context, iap, Some(logins), means)?.unwrap_or(grant);
+    let refreshed = user::refresh(api, &grant, client_id).map_err(|error| {
         error.hint(format!(
             "run `kfp-credential login {}`",
             context.as_arguments()
         ))
     })?;
-    if let Some(grants) = means.grants.filter(|_| refreshed.grant != *grant) {
-        grants.replace(iap, grant, &refreshed.grant);
+    if refreshed.grant != grant
+        && let Some(trouble) = logins.replace(&grant, means.given.is_some(), &refreshed.grant)
+    {
+        means.run.trace.say(&trouble);
+        (means.tell)(&trouble);
     }
     let id_token = refreshed.tokens.id_token.ok_or_else(user::no_id_token)?;
     let minted = google::checked(id_token, client_id, (means.run.now)(), api.clock())?;

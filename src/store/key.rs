@@ -42,6 +42,19 @@ pub struct Trusted<'a> {
     pub tls_server_name: Option<&'a str>,
 }
 
+/// What tells one refresh token from another.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GrantIdentity<'a> {
+    /// The OAuth client.
+    pub client_id: &'a str,
+    /// The provider, by its `iss` (OpenID Connect Core section 2).
+    pub issuer: Option<&'a str>,
+    /// The user name or account.
+    pub user: Option<&'a str>,
+    /// Dex's connector.
+    pub connector: Option<&'a str>,
+}
+
 /// What weakens the way to an endpoint: a session that came on it may be somebody else's, and is no answer to those who
 /// go a verified one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,10 +129,20 @@ impl Key {
         )
     }
 
-    /// Names what renews a person's logins at an OAuth client, whatever the endpoint and the way there: it came from
-    /// Google, whose certificates are always verified.
-    pub fn of_grant(client_id: &str, account: Option<&str>) -> Self {
-        Self::written("grant ", client_id, &[("user", account)])
+    /// Names what renews a person's logins at an OAuth client, e.g. `grant kfp issuer=https://kf.example.com/dex`:
+    /// whatever the endpoint, and the way there, as it came from a provider whose certificates are always verified.
+    pub fn of_grant(identity: &GrantIdentity<'_>) -> Self {
+        let GrantIdentity {
+            client_id,
+            issuer,
+            user,
+            connector,
+        } = *identity;
+        Self::written(
+            "grant ",
+            client_id,
+            &[("issuer", issuer), ("user", user), ("connector", connector)],
+        )
     }
 
     /// Names a file that several processes edit.
@@ -276,6 +299,25 @@ mod tests {
         assert_eq!(
             password.text(),
             "password https://kf.example.com/pipeline user=user@example.com connector=ldap"
+        );
+        let of_iap = GrantIdentity {
+            client_id: "1-a.apps.googleusercontent.com",
+            user: Some("user@example.com"),
+            ..GrantIdentity::default()
+        };
+        assert_eq!(
+            Key::of_grant(&of_iap).text(),
+            "grant 1-a.apps.googleusercontent.com user=user@example.com"
+        );
+        let of_dex = GrantIdentity {
+            client_id: "kfp",
+            issuer: Some("https://kf.example.com/dex"),
+            connector: Some("ldap"),
+            ..of_iap
+        };
+        assert_eq!(
+            Key::of_grant(&of_dex).text(),
+            "grant kfp issuer=https://kf.example.com/dex user=user@example.com connector=ldap"
         );
         assert_ne!(session.file_name(), password.file_name());
         assert_eq!(session.file_name().len(), 64);

@@ -7,10 +7,10 @@ use crate::config::source;
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
 use crate::get;
-use crate::grants::Grants;
 use crate::http::Http;
 use crate::http::api::Api;
 use crate::method::iap::client_id;
+use crate::method::iap::logins::Logins;
 use crate::method::iap::user;
 use crate::oauth::authorization_code::Reaching;
 use crate::secret::Secret;
@@ -48,25 +48,26 @@ pub(super) fn in_browser(
     let api = Api::new(context, run.trace);
     let login = user::log_in(&api, iap, secret, reaching)?;
 
-    let grants = Grants::of(run, context, store);
+    let Some(logins) = Logins::of(run, context, store) else {
+        return Ok(Some(login.grant));
+    };
     // A renewal that is under way would keep its own over this one.
-    let _alone = grants.lock(iap)?;
-    match grants.keep(iap, &login.grant, false) {
-        Ok(Some(place)) => {
+    let _alone = logins.lock()?;
+    match logins.in_store().keep(&login.grant, false) {
+        Ok(place) => {
             setting.tell(&format!(
                 "The login of {} rests in the {place}.",
                 login.email
             ));
-            return Ok(None);
+            Ok(None)
         }
-        Ok(None) => {}
-        Err(error) if get::store_was_named(context) => return Err(error),
+        Err(error) if get::store_was_named(context) => Err(error),
         Err(error) => {
             let why = error.one_line();
             setting.tell(&format!("The login is not kept, and ends within the hour: {why}. Choose `--store file` to keep it."));
+            Ok(Some(login.grant))
         }
     }
-    Ok(Some(login.grant))
 }
 
 /// Gives what the context says of IAP where it means a person.

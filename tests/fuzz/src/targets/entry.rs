@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use kfp_credential::environment::Environment;
 use kfp_credential::store::fuzzing;
-use kfp_credential::store::{Identity, Key, Notes};
+use kfp_credential::store::{GrantIdentity, Identity, Key, Notes};
 use kfp_credential::trace::Trace;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(crate) fn run(bytes: &[u8]) {
         user: Some("u"),
         ..Identity::default()
     });
-    let other = Key::of_grant("c", None);
+    let other = Key::of_grant(&GrantIdentity::default());
     let secrets = secrets(bytes);
     let silent = |words: String| {
         for secret in &secrets {
