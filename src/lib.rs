@@ -58,9 +58,9 @@ pub mod jwt;
 pub mod limits;
 pub mod line;
 pub mod method;
+pub mod oauth;
 #[cfg(unix)]
 pub mod owner;
-pub mod oauth;
 pub mod person;
 pub mod program;
 pub mod protocol;

@@ -4,13 +4,13 @@
 //! are the caller's.
 //!
 //! [`authorization_code`] sends a person to the provider's login, and [`loopback`] or [`paste`] hears the [`response`];
-//! [`token_endpoint`] turns that, or any other grant, into [`Tokens`], and [`refresh`] a refresh token into newer ones;
-//! [`grants`] is where that one rests, and [`revocation`]
-//! ends the login. What a provider refuses is a [`refusal::Refusal`], which the caller puts into words
-//! where it knows the provider's own.
+//! [`token_endpoint`] turns that, or any other grant, into [`Tokens`], whose [`id_token`] is checked; [`grants`] is where
+//! the refresh token rests, [`refresh`] makes newer tokens of it, and [`revocation`] ends the login. What a provider
+//! refuses is a [`refusal::Refusal`], which the caller puts into words where it knows the provider's own.
 
 pub mod authorization_code;
 pub mod grants;
+pub mod id_token;
 pub mod loopback;
 pub mod paste;
 pub mod refresh;
@@ -21,9 +21,10 @@ pub mod token_endpoint;
 
 mod client;
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Duration;
 use url::Url;
 
 use crate::error::{Error, Slug};

@@ -27,7 +27,7 @@ use crate::http::api::Api;
 use crate::run::Run;
 use crate::secret::Secret;
 
-pub use id_token::{checked_claims, minted as checked};
+pub use id_token::{minted as checked, of_login as checked_login};
 
 /// The scope of an access token that Google's cloud services take
 /// (<https://developers.google.com/identity/protocols/oauth2/scopes#iamcredentials>).

@@ -1,5 +1,4 @@
-//! Checks of an ID token that came straight from Google over TLS, where its signature need not be verified (OpenID
-//! Connect Core section 3.1.3.7): its claims must be what was asked for.
+//! What an ID token of Google must hold.
 
 use chrono::{DateTime, Utc};
 
@@ -7,16 +6,25 @@ use super::Minted;
 use crate::error::{Error, Result, Slug};
 use crate::http::ServerClock;
 use crate::jwt::{self, Claims};
-use crate::sanitize::sanitized;
+use crate::oauth::id_token::{Expected, checked};
 use crate::secret::Secret;
 
 /// Both forms that Google documents
 /// (<https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken>).
 const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
 
-/// Checks an ID token's issuer, audience and end, by the clock of who made it, and gives its claims.
-pub fn checked_claims(token: &Secret, audience: &str, clock: &ServerClock) -> Result<Claims> {
-    checked_claims_at(token, audience, clock.theirs(Utc::now()))
+/// Checks the ID token of a login in the browser, by the clock of who made it, and gives its claims.
+pub fn of_login(
+    token: &Secret,
+    client_id: &str,
+    nonce: &str,
+    clock: &ServerClock,
+) -> Result<Claims> {
+    let expected = Expected {
+        nonce: Some(nonce),
+        ..of_google(client_id)
+    };
+    checked(token, expected, clock.theirs(Utc::now()))
 }
 
 /// Checks an ID token for IAP, which wants an e-mail address in it, and gives it as a bearer token, with its end in our
@@ -27,9 +35,10 @@ pub fn minted(
     now: DateTime<Utc>,
     clock: &ServerClock,
 ) -> Result<Minted> {
-    let claims = checked_claims_at(&token, audience, clock.theirs(now))?;
+    let claims = checked(&token, of_google(audience), clock.theirs(now))?;
     let Some(email) = jwt::text_claim(token.expose(), "email") else {
-        return Err(invalid("it names no e-mail address, which IAP asks for"));
+        let what = "the ID token that Google gave is not what was asked for: it names no e-mail address, which IAP asks for";
+        return Err(Error::new(Slug::OauthTokenInvalid, what));
     };
     Ok(Minted {
         token,
@@ -38,39 +47,13 @@ pub fn minted(
     })
 }
 
-fn checked_claims_at(token: &Secret, audience: &str, now: DateTime<Utc>) -> Result<Claims> {
-    let token = token.expose();
-    let Some(claims) = jwt::claims(token) else {
-        return Err(invalid("it is not a JWT"));
-    };
-    // RFC 7518 section 3.6: `none` says that nobody has signed it.
-    match jwt::algorithm(token).as_deref() {
-        Some(algorithm) if !algorithm.eq_ignore_ascii_case("none") => {}
-        _ => return Err(invalid("nobody has signed it")),
+fn of_google(audience: &str) -> Expected<'_> {
+    Expected {
+        name: "Google",
+        issuers: &ISSUERS,
+        audience,
+        nonce: None,
     }
-    let issuer = jwt::text_claim(token, "iss").unwrap_or_default();
-    if !ISSUERS.contains(&issuer.as_str()) {
-        let issuer = sanitized(&issuer);
-        return Err(invalid(&format!("it is from {issuer:?}, not from Google")));
-    }
-    if claims.audiences != [audience] {
-        let found = sanitized(&claims.audiences.join(", "));
-        return Err(invalid(&format!(
-            "it is meant for {found:?}, not for {audience:?}"
-        )));
-    }
-    match claims.expires_at {
-        Some(end) if now < end => Ok(claims),
-        Some(_) => Err(invalid("it has already expired").hint("check this machine's clock")),
-        None => Err(invalid("it has no end")),
-    }
-}
-
-fn invalid(why: &str) -> Error {
-    Error::new(
-        Slug::OauthTokenInvalid,
-        format!("the ID token that Google gave is not what was asked for: {why}"),
-    )
 }
 
 #[cfg(test)]

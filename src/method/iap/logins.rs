@@ -2,7 +2,7 @@
 
 use super::sdk_file::{InFile, SdkFile};
 use crate::config::Context;
-use crate::config::context::Iap;
+use crate::config::method::Iap;
 use crate::credential::Grant;
 use crate::error::Result;
 use crate::oauth::grants::Grants;
@@ -117,10 +117,8 @@ impl<'a> Logins<'a> {
                 Some(_) => self.grants.forget().map(|_| None),
                 None => Ok(None),
             },
-            InFile::NotOurs if !is_ours => {
-                // The SDK has logged in anew meanwhile: that counts.
-                Ok(None)
-            }
+            // The SDK has logged in anew meanwhile: that counts.
+            InFile::NotOurs if !is_ours => Ok(None),
             InFile::Written | InFile::NotOurs => self.grants.keep(grant, shared).map(|_| None),
             InFile::Refused(held, error) => {
                 let why = error.one_line();

@@ -7,7 +7,6 @@ use crate::config::method::Iap;
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
-use crate::jwt;
 use crate::method::google::{self, refusal};
 use crate::oauth::authorization_code::{self, EXCHANGING, LoggedIn, Login, Reaching};
 use crate::oauth::refresh::{self, Refreshed};
@@ -35,7 +34,7 @@ pub struct PersonsLogin {
 /// Turns a refresh token into an ID token for the IAP client; one that Google replaced comes back even where no ID token
 /// does.
 pub fn refresh(api: &Api<'_>, grant: &Grant, iap_client_id: &str) -> Result<Refreshed> {
-    let google = google()?;
+    let google = provider()?;
     let audience = [("audience", iap_client_id)];
     let refreshed = refresh::refresh(api, &google, AUTHENTICATION, grant, &audience);
     refreshed.map_err(|failure| {
@@ -45,7 +44,7 @@ pub fn refresh(api: &Api<'_>, grant: &Grant, iap_client_id: &str) -> Result<Refr
 
 /// Ends a login at Google: its refresh token, and every token that came of it. Google asks for no client there.
 pub fn revoke(api: &Api<'_>, grant: &Grant) -> Result<()> {
-    revocation::revoke(api, &google()?, None, &grant.refresh_token)
+    revocation::revoke(api, &provider()?, None, &grant.refresh_token)
 }
 
 /// Sends the person to Google's login, and keeps to the account that the context names.
@@ -61,7 +60,7 @@ pub fn log_in(
         secret: client_secret,
         authentication: AUTHENTICATION,
     };
-    let google = google()?;
+    let google = provider()?;
     let account = iap.account.as_deref();
     // Without `offline` Google gives no refresh token.
     let parameters = [
@@ -81,7 +80,8 @@ pub fn log_in(
             })
         })?;
     let id_token = tokens.id_token.ok_or_else(no_id_token)?;
-    let email = checked_email(&id_token, client_id, &nonce, api)?;
+    let claims = google::checked_login(&id_token, client_id, &nonce, api.clock())?;
+    let email = claims.principal.ok_or_else(no_email)?;
     if let Some(account) = account.filter(|account| !account.eq_ignore_ascii_case(&email)) {
         return Err(Error::new(
             Slug::AccountMismatch,
@@ -100,7 +100,8 @@ pub fn log_in(
     Ok(PersonsLogin { grant, email })
 }
 
-fn google() -> Result<Provider> {
+/// Gives Google as people log in there.
+fn provider() -> Result<Provider> {
     let url = |text: &str| {
         Url::parse(text).map_err(|error| {
             Error::new(Slug::Internal, format!("{text} is no address")).because(error)
@@ -120,22 +121,9 @@ pub(super) fn no_id_token() -> Error {
         .hint("the desktop client and the IAP client must belong to one Google Cloud project")
 }
 
-/// Checks the code exchange's own ID token (OpenID Connect Core section 3.1.3.7) and gives its e-mail address.
-fn checked_email(token: &Secret, client_id: &str, nonce: &str, api: &Api<'_>) -> Result<String> {
-    let claims = google::checked_claims(token, client_id, api.clock())?;
-    let said = jwt::text_claim(token.expose(), "nonce");
-    if said.as_deref() != Some(nonce) {
-        return Err(Error::new(
-            Slug::OauthTokenInvalid,
-            "the ID token is not the answer to this login: its nonce differs",
-        ));
-    }
-    claims.principal.ok_or_else(|| {
-        Error::new(
-            Slug::OauthTokenInvalid,
-            "the ID token names no e-mail address",
-        )
-    })
+fn no_email() -> Error {
+    let what = "the ID token names no e-mail address";
+    Error::new(Slug::OauthTokenInvalid, what)
 }
 
 fn not_renewed(refusal: &Refusal, api: &Api<'_>) -> Error {
