@@ -15,15 +15,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Context;
 use crate::config::context::StoreChoice;
-use crate::config::method::Method;
 use crate::config::source;
 use crate::config::source::HeaderValue;
 use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
 use crate::guard;
 use crate::method::check::{Verdict, check};
-use crate::method::dex::Person;
-use crate::method::{self, Means};
+use crate::method::{self, Login, Person};
 use crate::person::{Asking, Caller};
 use crate::run::Run;
 use crate::secret::Secret;
@@ -53,14 +51,8 @@ pub fn credential(
     wish: Wish,
 ) -> Result<Entry> {
     let key = session_key(context);
-    if let Method::TokenFile(file) = &context.method {
-        run.trace.say(format_args!(
-            "reading the token file {}",
-            file.path.display()
-        ));
-        let endpoint = method::endpoint(context)?;
-        let fresh = method::read_token_file(context, file, endpoint, (run.now)())?;
-        return Ok(fresh.entry(&key));
+    if let Some(read) = method::of(&context.method).read_anew(context, run) {
+        return Ok(read?.entry(&key));
     }
     let store = Store::new(context.store, run.environment, run.trace, wish.interactive);
     let getting = Getting {
@@ -179,8 +171,10 @@ impl Getting<'_> {
         } else if let Some(error) = refusal.standing(|| caller.as_ref()?.account()) {
             return Err(error.further_hint("`get --refresh` and `login` try at once"));
         }
-        let means = Means {
+        let login = Login {
             run: self.run,
+            context: self.context,
+            endpoint: method::endpoint(self.context)?,
             extra_headers: self.extra_headers,
             person: caller.as_ref().map(|caller| caller as &dyn Person),
             store: self.store,
@@ -188,9 +182,9 @@ impl Getting<'_> {
             tell: &|_| (),
             limit: self.time_left(),
         };
-        match method::log_in(self.context, &means) {
-            Ok(fresh) => {
-                let entry = fresh.entry(self.key);
+        match method::of(&self.context.method).log_in(&login) {
+            Ok(new) => {
+                let entry = new.entry(self.key);
                 self.save(&entry);
                 refusal.forget();
                 Ok(entry)

@@ -37,7 +37,7 @@
 //! config
 //! protocol
 //! browser guard jwt limits program read_file run shell terminal trace
-//! credential deadline endpoint environment error line sanitize secret
+//! credential deadline endpoint environment error line owner sanitize secret
 //! ```
 
 // A new method, store or kind of credential must not compile until each place has decided about it.

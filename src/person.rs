@@ -9,7 +9,7 @@ use crate::config::method::Dex;
 use crate::config::source;
 use crate::config::source::Source;
 use crate::error::{Error, Result, Slug};
-use crate::method::dex::Person;
+use crate::method::Person;
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::store::{Key, Store, StoredPassword};

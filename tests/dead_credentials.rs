@@ -360,7 +360,7 @@ fn checked(endpoint: &str, credential: Credential) {
     };
     let key = session_key(&context);
     let entry = Entry::new(&key, "dex", endpoint, true, credential);
-    check(run, &context, &[], &entry).expect("a verdict");
+    check(run, &context, &[], &entry, context.deadlines.login).expect("a verdict");
 }
 
 fn session_value(document: &Value) -> String {

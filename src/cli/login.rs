@@ -19,8 +19,7 @@ use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;
 use crate::guard;
-use crate::method::dex::Person;
-use crate::method::{self, Fresh, Means};
+use crate::method::{self, Login, NewCredential, Person};
 use crate::oauth::authorization_code::Reaching;
 use crate::person::{Asking, Caller};
 use crate::read_file::Stdin;
@@ -92,8 +91,10 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         Caller::new(run, &context, dex, &store, key, Asking::Afresh, given)
     });
     let person = caller.as_ref().map(|caller| caller as &dyn Person);
-    let means = Means {
+    let login = Login {
         run,
+        context: &context,
+        endpoint: method::endpoint(&context)?,
         extra_headers: &extra_headers,
         person,
         store: &store,
@@ -101,20 +102,20 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         tell: &tell,
         limit: context.deadlines.login,
     };
-    let fresh = method::log_in(&context, &means)?;
+    let new = method::of(&context.method).log_in(&login)?;
     let used = caller.as_ref().and_then(Caller::used);
     let password = used.filter(|_| options.save_password || wants_keyring(&context));
     let keeping = Keeping {
         setting,
         store: &store,
-        fresh: &fresh,
+        new: &new,
         password,
     };
     let place = keeping.keep_for(&context)?;
     if let Some(name) = &options.save_context {
         let found = Found {
-            method: fresh.method,
-            username: fresh.credential.principal.as_deref(),
+            method: new.method,
+            username: new.credential.principal.as_deref(),
             password_saved: keeping.password.is_some(),
         };
         config::save_context(setting, name, &context, &found)?;
@@ -127,7 +128,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
     report(
         setting,
         &context,
-        &fresh,
+        &new,
         place.as_ref(),
         keeping.password.is_some(),
     );
@@ -138,18 +139,18 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
 struct Keeping<'a, 's, 'p> {
     setting: &'a Setting<'s, 'p>,
     store: &'a Store<'a>,
-    fresh: &'a Fresh,
+    new: &'a NewCredential,
     password: Option<(String, Secret)>,
 }
 
 impl Keeping<'_, '_, '_> {
     /// Stores the session and the password under a context's keys; tells where the session rests.
     fn keep_for(&self, context: &Context) -> Result<Option<Place>> {
-        if matches!(context.method, Method::TokenFile(_)) {
+        if !method::of(&context.method).is_stored() {
             return Ok(None);
         }
         let key = get::session_key(context);
-        let saved = self.store.save(&key, &self.fresh.entry(&key));
+        let saved = self.store.save(&key, &self.new.entry(&key));
         get::forget_refusal(self.setting.run(), &key);
         if let Some((username, password)) = &self.password {
             let key = get::password_key(context);
@@ -183,7 +184,7 @@ impl Keeping<'_, '_, '_> {
 
 /// Fails before anybody has logged in where what was named cannot keep the login.
 fn check_stores(context: &Context, store: &Store<'_>, save_password: bool) -> Result<()> {
-    if get::store_was_named(context) && !matches!(context.method, Method::TokenFile(_)) {
+    if get::store_was_named(context) && method::of(&context.method).is_stored() {
         store.check_usable()?;
     }
     if save_password || wants_keyring(context) {
@@ -202,20 +203,20 @@ fn wants_keyring(context: &Context) -> bool {
 fn report(
     setting: &Setting<'_, '_>,
     context: &Context,
-    fresh: &Fresh,
+    new: &NewCredential,
     stored: Option<&Place>,
     password_saved: bool,
 ) {
     let now = (setting.process.now)();
-    let end = words::until(fresh.credential.expires_at, now);
-    let endpoint = &fresh.endpoint;
-    let who = fresh
+    let end = words::until(new.credential.expires_at, now);
+    let endpoint = &new.endpoint;
+    let who = new
         .credential
         .principal
         .as_deref()
         .map(|who| format!(" as {who}"))
         .unwrap_or_default();
-    let first = match (&fresh.credential.material, &context.method) {
+    let first = match (&new.credential.material, &context.method) {
         (Material::None, _) if context.headers.is_empty() => {
             format!("{endpoint} asks for no login.")
         }
@@ -223,8 +224,8 @@ fn report(
             format!("Nothing to log in: the context's extra headers are for {endpoint}.")
         }
         (_, Method::TokenFile(file)) => {
-            let (file, end) = (file.path.display(), words::end_of(&fresh.credential, now));
-            if fresh.unproven.is_none() {
+            let (file, end) = (file.path.display(), words::end_of(&new.credential, now));
+            if new.unproven.is_none() {
                 format!(
                     "Nothing to log in: {endpoint} takes the token in {file}{who}, until {end}."
                 )
@@ -235,13 +236,13 @@ fn report(
         _ => format!("Logged in to {endpoint}{who}, until {end}."),
     };
     setting.tell(&first);
-    if let Some(why) = &fresh.unproven {
+    if let Some(why) = &new.unproven {
         setting.tell(&format!("The endpoint was not seen to accept it: {why}."));
     }
     if context.connection.insecure_skip_tls_verify {
         setting.tell("Certificates were NOT verified (insecure-skip-tls-verify): whoever answered has the password.");
     }
-    if let Some(words) = words::clock(fresh.clock_ahead) {
+    if let Some(words) = words::clock(new.clock_ahead) {
         setting.tell(&format!("{words}: check this machine's."));
     }
     match stored {

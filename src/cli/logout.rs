@@ -15,6 +15,7 @@ use crate::credential::wire_time;
 use crate::error::Result;
 use crate::get;
 use crate::http::api::Api;
+use crate::method;
 use crate::method::iap::logins::{self, Logins};
 use crate::method::iap::user;
 use crate::method::sign_out::{Ending, sign_out};
@@ -119,7 +120,8 @@ impl Held {
     fn of(setting: &Setting<'_, '_>, context: Context, store: &Store<'_>) -> Self {
         let now = (setting.process.now)();
         let keys = get::session_keys(&context);
-        let sessions = keys.iter().filter(|_| context.method.rests_in_store());
+        let is_stored = method::of(&context.method).is_stored();
+        let sessions = keys.iter().filter(|_| is_stored);
         let sessions = sessions.filter_map(|key| store.load(key).ok().flatten());
         let logins = Logins::of(setting.run(), &context, store);
         let grant = logins.and_then(|logins| logins.in_store().load());

@@ -202,26 +202,4 @@ impl Method {
             | Method::None => None,
         }
     }
-
-    /// Tells whether what it gives is kept in the store.
-    pub fn rests_in_store(&self) -> bool {
-        match self {
-            Method::Detect(_) | Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) | Method::None => {
-                true
-            }
-            // Somebody else keeps it fresh.
-            Method::TokenFile(_) => false,
-        }
-    }
-
-    /// Tells whether a login is sure to send a secret to the endpoint, or to be given one there; inside a cluster a pod's
-    /// token is at home.
-    pub fn carries_secrets(&self, in_cluster: bool) -> bool {
-        match self {
-            Method::Dex(_) | Method::Iap(_) | Method::Gcp(_) => true,
-            Method::TokenFile(_) => !in_cluster,
-            // Dex's rules ask the same as soon as the endpoint has turned out to be behind one.
-            Method::Detect(_) | Method::None => false,
-        }
-    }
 }

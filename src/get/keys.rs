@@ -5,7 +5,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::config::Context;
-use crate::config::method::{Iap, Method};
+use crate::method::{self, LoginMethod};
 use crate::store::{Identity, Key, Trusted, Weakened};
 
 /// Names what the store keeps for this context.
@@ -46,21 +46,23 @@ pub fn password_key(context: &Context) -> Key {
 }
 
 /// What of an identity the context has in another form.
-struct Texts {
+struct Texts<'c> {
+    method: Box<dyn LoginMethod + 'c>,
     endpoint: String,
     authority: Option<String>,
     authority_data: Option<String>,
 }
 
-impl Texts {
+impl<'c> Texts<'c> {
     /// A file of authorities stands by its path: an answer from the store reads none.
-    fn of(context: &Context) -> Self {
+    fn of(context: &'c Context) -> Self {
         let connection = &context.connection;
         let endpoint = context.endpoint.as_ref();
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
         let authority = connection.certificate_authority.as_deref().map(absolute);
         let data = connection.certificate_authority_data.as_ref();
         Self {
+            method: method::of(&context.method),
             endpoint: endpoint.map(ToString::to_string).unwrap_or_default(),
             authority: authority.map(|path| path.display().to_string()),
             authority_data: data.map(|pem| format!("sha256:{:x}", Sha256::digest(pem))),
@@ -71,7 +73,7 @@ impl Texts {
     /// else is trusted on it.
     fn identity<'a>(&'a self, context: &'a Context) -> Identity<'a> {
         let connection = &context.connection;
-        let any = Identity {
+        Identity {
             endpoint: &self.endpoint,
             method: context.method.name(),
             weakened: Weakened {
@@ -83,33 +85,7 @@ impl Texts {
                 certificate_authority_data: self.authority_data.as_deref(),
                 tls_server_name: connection.tls_server_name.as_deref(),
             },
-            ..Identity::default()
-        };
-        match &context.method {
-            Method::Detect(dex) | Method::Dex(dex) => Identity {
-                user: dex.username.as_deref(),
-                connector: dex.connector.as_deref(),
-                ..any
-            },
-            Method::Iap(iap) => Identity {
-                user: user_of(iap),
-                client_id: iap.client_id.as_deref(),
-                ..any
-            },
-            Method::Gcp(google) => Identity {
-                user: Some(google.identity.as_str()),
-                ..any
-            },
-            // Nobody's session: the one is read anew each time, the other belongs to all.
-            Method::TokenFile(_) | Method::None => any,
+            ..self.method.identity()
         }
     }
-}
-
-fn user_of(iap: &Iap) -> Option<&str> {
-    let names_machine = iap.google.service_account.is_some();
-    let person = iap.account.as_deref().filter(|_| !names_machine);
-    let is_person = iap.other_client_id.is_some() && !names_machine;
-    let machine = Some(iap.google.identity.as_str()).filter(|_| !is_person);
-    person.or(machine)
 }

@@ -5,8 +5,8 @@ use crate::credential::{Credential, ExpirySource, KnownEnd, Material};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
 use crate::http::{Http, Page};
-use crate::method::Fresh;
 use crate::method::google::Minted;
+use crate::method::login::NewCredential;
 use crate::method::proof::{self, Proof};
 use crate::run::Run;
 use crate::secret::Secret;
@@ -33,7 +33,7 @@ impl Bearer<'_> {
         http: &Http<'_>,
         minted: Minted,
         explain: &dyn Fn(&mut Page) -> Option<Error>,
-    ) -> Result<Fresh> {
+    ) -> Result<NewCredential> {
         if !self.context.verify {
             return self.unproven(minted, "not verified, as was asked");
         }
@@ -50,14 +50,19 @@ impl Bearer<'_> {
     }
 
     /// Hands the token on without trying it.
-    pub fn unproven(&self, minted: Minted, why: &str) -> Result<Fresh> {
+    pub fn unproven(&self, minted: Minted, why: &str) -> Result<NewCredential> {
         self.run
             .trace
             .say(format_args!("the token is unproven: {why}"));
         self.fresh(minted, self.endpoint.clone(), Some(why.to_owned()))
     }
 
-    fn fresh(&self, minted: Minted, endpoint: Endpoint, unproven: Option<String>) -> Result<Fresh> {
+    fn fresh(
+        &self,
+        minted: Minted,
+        endpoint: Endpoint,
+        unproven: Option<String>,
+    ) -> Result<NewCredential> {
         let now = (self.run.now)();
         let end = KnownEnd {
             at: minted.expires_at,
@@ -77,7 +82,7 @@ impl Bearer<'_> {
             )
             .hint("check this machine's clock"));
         }
-        Ok(Fresh {
+        Ok(NewCredential {
             credential,
             method: self.method,
             endpoint,

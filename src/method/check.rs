@@ -13,8 +13,9 @@ use crate::credential::{Cookie, Credential, Material};
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::http::{Http, JSON, Page};
+use crate::method::bearer;
+use crate::method::login::require_secure_transport;
 use crate::method::proof::HEALTH_PATHS;
-use crate::method::{bearer, safe_way};
 use crate::run::Run;
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
@@ -44,7 +45,7 @@ pub fn check(
     let Ok(endpoint) = Endpoint::parse(&entry.endpoint) else {
         return Ok(Verdict::Unknown("its endpoint is malformed".to_owned()));
     };
-    safe_way(endpoint.url(), context)?;
+    require_secure_transport(endpoint.url(), context)?;
     let http = Http::new(context, &endpoint, extra_headers, run.trace)?.ending_within(limit);
     let url = endpoint.join(HEALTH_PATHS[0]);
     let now = (run.now)();

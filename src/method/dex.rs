@@ -7,6 +7,7 @@
 
 pub mod page;
 mod rules;
+mod session;
 
 use std::time::{Duration, Instant};
 
@@ -16,69 +17,91 @@ use url::Url;
 use crate::config::context::Context;
 use crate::config::method::Dex;
 use crate::config::source;
-use crate::credential::{Cookie, KnownEnd};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::http::{HTML, Http, Page};
-use crate::method::safe_way;
+use crate::method::login::{Login, LoginMethod, NewCredential, Person, require_secure_transport};
+use crate::method::none;
 use crate::sanitize::{redacted_url, sanitized};
 use crate::secret::Secret;
+use crate::store::Identity;
 use page::{Form, PageText};
 use rules::Walked;
+use session::Session;
 
 /// How long a form may wait for the password before it is fetched anew.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Who is asked for the user name and password, once a form for them is reached.
-pub trait Person {
-    /// Gives the user name or e-mail address.
-    fn username(&self) -> Result<String>;
-    /// Gives that user's password; what asks no person has so long to find it.
-    fn password(&self, username: &str, limit: Duration) -> Result<Secret>;
-    /// Tells how long a person has been waited for so far.
-    fn waited(&self) -> Duration;
+/// The endpoint tells: what asks for no login is taken for `none`.
+pub(super) struct Detect<'a>(pub(super) &'a Dex);
+
+impl LoginMethod for &Dex {
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            user: self.username.as_deref(),
+            connector: self.connector.as_deref(),
+            ..Identity::default()
+        }
+    }
+
+    fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
+        log_in(self, self, login)
+    }
+}
+
+impl LoginMethod for Detect<'_> {
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            user: self.0.username.as_deref(),
+            connector: self.0.connector.as_deref(),
+            ..Identity::default()
+        }
+    }
+
+    /// Dex's rules ask the same as soon as the endpoint has turned out to be behind one.
+    fn requires_secure_transport(&self, _in_cluster: bool) -> bool {
+        false
+    }
+
+    fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
+        log_in(self, self.0, login)
+    }
+}
+
+fn log_in(method: &dyn LoginMethod, dex: &Dex, login: &Login<'_>) -> Result<NewCredential> {
+    let person = login.person.ok_or_else(nobody)?;
+    login.over_http(method, |http| {
+        let walk = Walk {
+            http,
+            context: login.context,
+            dex,
+            endpoint: login.endpoint,
+            person,
+        };
+        match walk.run()? {
+            Outcome::Session(session) => session.proven(http, login.context, login.now()),
+            Outcome::Unsecured => {
+                http.say(format_args!("{} asks for no login", login.endpoint));
+                none::proven(http, login)
+            }
+        }
+    })
+}
+
+fn nobody() -> Error {
+    Error::new(
+        Slug::PasswordRequired,
+        "a login form may have to be filled in, and nothing says by whom",
+    )
 }
 
 /// What the walk ended with.
 #[derive(Debug)]
-pub enum Outcome {
+enum Outcome {
     /// A session.
     Session(Session),
     /// The endpoint asked for no login at all.
     Unsecured,
-}
-
-/// A session's cookies for the endpoint.
-#[derive(Debug)]
-pub struct Session {
-    /// The cookies, all of them.
-    pub cookies: Vec<Cookie>,
-    /// The earliest end among them.
-    pub end: Option<KnownEnd>,
-    /// The number of the request to the relying party's callback: older cookies are the login's own.
-    pub since: u32,
-    /// Who logged in.
-    pub username: String,
-    /// The endpoint, by https where the server insisted on that.
-    pub endpoint: Endpoint,
-}
-
-/// Walks from the endpoint through Dex's form and back.
-pub fn log_in(
-    http: &Http<'_>,
-    context: &Context,
-    dex: &Dex,
-    endpoint: &Endpoint,
-    person: &dyn Person,
-) -> Result<Outcome> {
-    let login = Login {
-        http,
-        context,
-        dex,
-        endpoint,
-        person,
-    };
-    login.run()
 }
 
 /// Where the walk to the form has led.
@@ -87,7 +110,7 @@ enum Reached {
     Form(Box<Walked>, LoginForm),
 }
 
-struct Login<'a> {
+struct Walk<'a> {
     http: &'a Http<'a>,
     context: &'a Context,
     dex: &'a Dex,
@@ -101,7 +124,7 @@ struct LoginForm {
     form: Form,
 }
 
-impl Login<'_> {
+impl Walk<'_> {
     fn run(&self) -> Result<Outcome> {
         let (mut walked, mut found) = match self.reach_form()? {
             Reached::Open(outcome) => return Ok(outcome),
@@ -166,7 +189,7 @@ impl Login<'_> {
         if !walked.met_authorization_request() {
             return without_login(self.http, page).map(Reached::Open);
         }
-        safe_way(self.endpoint.url(), self.context)?;
+        require_secure_transport(self.endpoint.url(), self.context)?;
         let page = self.choose_connector(page, &mut walked)?;
         let found = self.login_form(page, &walked)?;
         Ok(Reached::Form(Box::new(walked), found))
@@ -277,7 +300,7 @@ impl Login<'_> {
 
 /// The way back: the form was sent.
 struct Back<'a> {
-    login: &'a Login<'a>,
+    login: &'a Walk<'a>,
     walked: Walked,
     username: String,
 }

@@ -1,25 +1,34 @@
 //! AI Platform Pipelines, whose inverse proxy takes an access token for Google's cloud services.
 
-use crate::config::Context;
 use crate::config::method::Google;
 use crate::credential::ExpirySource;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;
 use crate::http::api::Api;
-use crate::method::Fresh;
 use crate::method::bearer::Bearer;
 use crate::method::google::{self, Minted, Minting};
-use crate::run::Run;
+use crate::method::login::{Login, LoginMethod, NewCredential};
+use crate::store::Identity;
+
+/// The method with its credentials.
+pub(super) struct Gcp<'a>(pub(super) &'a Google);
+
+impl LoginMethod for Gcp<'_> {
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            user: Some(&self.0.identity),
+            ..Identity::default()
+        }
+    }
+
+    fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
+        login.over_http(self, |http| log_in(http, self.0, login))
+    }
+}
 
 /// Gets an access token, and proves it at the endpoint.
-pub fn log_in(
-    http: &Http<'_>,
-    context: &Context,
-    google: &Google,
-    endpoint: &Endpoint,
-    run: Run<'_>,
-) -> Result<Fresh> {
+fn log_in(http: &Http<'_>, google: &Google, login: &Login<'_>) -> Result<NewCredential> {
+    let (run, context, endpoint) = (login.run, login.context, login.endpoint);
     let api = Api::new(context, run.trace).ending_within(http.time_left());
     let minted = token(Minting {
         api: &api,

@@ -21,29 +21,47 @@ use crate::http::Http;
 use crate::http::api::Api;
 use crate::method::bearer::Bearer;
 use crate::method::google::{self, Minted, Minting};
-use crate::method::{Fresh, Means};
+use crate::method::login::{Login, LoginMethod, NewCredential};
+use crate::store::Identity;
 use logins::Logins;
 use refusal::Tried;
 
+impl LoginMethod for &Iap {
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            user: user(self),
+            client_id: self.client_id.as_deref(),
+            ..Identity::default()
+        }
+    }
+
+    fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
+        login.over_http(self, |http| log_in(http, self, login))
+    }
+}
+
+/// Names the account that the token stands for, as far as that is known beforehand.
+fn user(iap: &Iap) -> Option<&str> {
+    let names_machine = iap.google.service_account.is_some();
+    let person = iap.account.as_deref().filter(|_| !names_machine);
+    let is_person = iap.other_client_id.is_some() && !names_machine;
+    let machine = Some(iap.google.identity.as_str()).filter(|_| !is_person);
+    person.or(machine)
+}
+
 /// Gets a token that IAP takes, and proves it at the endpoint.
-pub fn log_in(
-    http: &Http<'_>,
-    context: &Context,
-    iap: &Iap,
-    endpoint: &Endpoint,
-    means: &Means<'_>,
-) -> Result<Fresh> {
-    let run = means.run;
+fn log_in(http: &Http<'_>, iap: &Iap, login: &Login<'_>) -> Result<NewCredential> {
+    let (run, context, endpoint) = (login.run, login.context, login.endpoint);
     let api = Api::new(context, run.trace).ending_within(http.time_left());
     let minting = Minting {
         api: &api,
         google: &iap.google,
         run,
     };
-    let logins = Logins::of(run, context, means.store);
-    let grant = persons_grant(context, iap, logins.as_ref(), means)?;
+    let logins = Logins::of(run, context, login.store);
+    let grant = persons_grant(context, iap, logins.as_ref(), login)?;
     let minted = match logins.zip(grant) {
-        Some((logins, grant)) => of_person(&api, context, iap, &logins, grant, means)?,
+        Some((logins, grant)) => of_person(&api, context, iap, &logins, grant, login)?,
         None => machine(minting, iap, endpoint).map_err(|error| nobody_at_all(error, context))?,
     };
     http.clock().learn(api.clock());
@@ -66,12 +84,12 @@ fn persons_grant(
     context: &Context,
     iap: &Iap,
     logins: Option<&Logins<'_>>,
-    means: &Means<'_>,
+    login: &Login<'_>,
 ) -> Result<Option<Grant>> {
     if iap.google.service_account.is_some() {
         return Ok(None);
     }
-    let grant = match (logins, means.given) {
+    let grant = match (logins, login.given) {
         (Some(_), Some(given)) => Some(given.clone()),
         (Some(logins), None) => logins.find()?,
         (None, _) if iap.other_client_id.is_some() => {
@@ -102,14 +120,14 @@ fn of_person(
     iap: &Iap,
     logins: &Logins<'_>,
     grant: Grant,
-    means: &Means<'_>,
+    login: &Login<'_>,
 ) -> Result<Minted> {
     let client_id = logins.client_id();
     let _alone = logins.lock()?;
     // Until the new one is kept, the answer holds the only copy of what renews the login.
     let _undisturbed = guard::undisturbed();
     // Who had the lock may have had it replaced.
-    let grant = persons_grant(context, iap, Some(logins), means)?.unwrap_or(grant);
+    let grant = persons_grant(context, iap, Some(logins), login)?.unwrap_or(grant);
     let refreshed = user::refresh(api, &grant, client_id).map_err(|error| {
         error.hint(format!(
             "run `kfp-credential login {}`",
@@ -117,13 +135,13 @@ fn of_person(
         ))
     })?;
     if refreshed.grant != grant
-        && let Some(trouble) = logins.replace(&grant, means.given.is_some(), &refreshed.grant)
+        && let Some(trouble) = logins.replace(&grant, login.given.is_some(), &refreshed.grant)
     {
-        means.run.trace.say(&trouble);
-        (means.tell)(&trouble);
+        login.run.trace.say(&trouble);
+        (login.tell)(&trouble);
     }
     let id_token = refreshed.tokens.id_token.ok_or_else(user::no_id_token)?;
-    let minted = google::checked(id_token, client_id, (means.run.now)(), api.clock())?;
+    let minted = google::checked(id_token, client_id, (login.run.now)(), api.clock())?;
     match (&iap.account, &minted.principal) {
         (Some(wanted), Some(email)) if !wanted.eq_ignore_ascii_case(email) => Err(Error::new(
             Slug::AccountMismatch,
@@ -153,7 +171,12 @@ fn nobody_at_all(error: Error, context: &Context) -> Error {
 }
 
 /// Tries a token at the endpoint; IAP's refusals are explained.
-pub fn proven(http: &Http<'_>, bearer: &Bearer<'_>, iap: &Iap, minted: Minted) -> Result<Fresh> {
+pub fn proven(
+    http: &Http<'_>,
+    bearer: &Bearer<'_>,
+    iap: &Iap,
+    minted: Minted,
+) -> Result<NewCredential> {
     let principal = minted.principal.clone();
     let tried = Tried {
         endpoint: bearer.endpoint,

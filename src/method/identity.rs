@@ -18,7 +18,7 @@ const PERMISSION_DENIED: u64 = 7;
 
 /// What a list has shown.
 #[derive(Debug)]
-pub(super) enum Identity {
+pub(super) enum Whoami {
     /// The API knows who asks, whatever that may do.
     Known,
     /// It does not, in these words.
@@ -35,7 +35,7 @@ pub(super) fn ask(
     base: &Endpoint,
     namespace: Option<&str>,
     headers: &[(String, Secret)],
-) -> Result<Identity> {
+) -> Result<Whoami> {
     let namespace = namespace.unwrap_or(ANY_NAMESPACE);
     for (path, name, more) in [
         ("apis/v2beta1/experiments", "namespace", ""),
@@ -57,31 +57,31 @@ pub(super) fn ask(
         let mut page = match http.get_with(&url, JSON, headers) {
             Ok(page) => page,
             Err(error) if matches!(error.slug(), Slug::Timeout | Slug::Unreachable) => {
-                return Ok(Identity::Unproven(error));
+                return Ok(Whoami::Unproven(error));
             }
             Err(error) => return Err(error),
         };
         let status = page.status.as_u16();
         let answer = json(&mut page)?;
         match status {
-            200..=299 if answer.is_some() => return Ok(Identity::Known),
+            200..=299 if answer.is_some() => return Ok(Whoami::Known),
             403 if code(answer.as_ref()) == Some(PERMISSION_DENIED) => {
                 http.say(format_args!(
                     "known, and not permitted in the namespace {namespace}"
                 ));
-                return Ok(Identity::Known);
+                return Ok(Whoami::Known);
             }
-            401 => return Ok(Identity::Nobody(told(http, &page, answer.as_ref()))),
+            401 => return Ok(Whoami::Nobody(told(http, &page, answer.as_ref()))),
             404 => {}
             500..=599 => {
                 let what = format!("{} answered {}", redacted_url(&url), page.status);
-                return Ok(Identity::Unproven(Error::new(Slug::ServerError, what)));
+                return Ok(Whoami::Unproven(Error::new(Slug::ServerError, what)));
             }
-            _ => return Ok(Identity::Refused(told(http, &page, answer.as_ref()))),
+            _ => return Ok(Whoami::Refused(told(http, &page, answer.as_ref()))),
         }
     }
     let what = format!("{base} lists no experiments (apis/v2beta1/experiments)");
-    Ok(Identity::Unproven(Error::new(
+    Ok(Whoami::Unproven(Error::new(
         Slug::EndpointNotRecognised,
         what,
     )))

@@ -6,16 +6,52 @@
 
 use crate::config::Context;
 use crate::config::method::Method;
+use crate::credential::{Credential, Material};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;
-use crate::method::identity::{self, Identity};
+use crate::method::identity::{self, Whoami};
+use crate::method::login::{Login, LoginMethod, NewCredential};
 use crate::method::proof::{Proof, is_kubeflow_pipelines, prove};
 use crate::secret::Secret;
+use crate::store::Identity;
+
+/// The method.
+pub(super) struct NoLogin;
+
+impl LoginMethod for NoLogin {
+    /// It belongs to all.
+    fn identity(&self) -> Identity<'_> {
+        Identity::default()
+    }
+
+    /// Extra headers, which may be secret, are asked about apart.
+    fn requires_secure_transport(&self, _in_cluster: bool) -> bool {
+        false
+    }
+
+    fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
+        login.over_http(self, |http| proven(http, login))
+    }
+}
+
+/// Proves that the endpoint serves us as we are.
+pub(super) fn proven(http: &Http<'_>, login: &Login<'_>) -> Result<NewCredential> {
+    let context = login.context;
+    let (endpoint, unproven) = check(http, context, login.endpoint, login.extra_headers)?;
+    let (now, life) = (login.now(), context.session_lifetime);
+    Ok(NewCredential {
+        credential: Credential::new(Material::None, None, now, None, life),
+        method: "none",
+        endpoint,
+        unproven,
+        clock_ahead: None,
+    })
+}
 
 /// Checks that the endpoint is a Kubeflow Pipelines API that serves us without a credential, or with the context's extra
 /// headers; gives its base URL, and why that is unproven where the caller wants no proof of such headers.
-pub fn check(
+fn check(
     http: &Http<'_>,
     context: &Context,
     endpoint: &Endpoint,
@@ -55,17 +91,17 @@ pub fn check(
                 return Ok((base, unproven()));
             }
             match identity::ask(http, &base, context.namespace.as_deref(), &[])? {
-                Identity::Known => Ok((base, None)),
-                Identity::Nobody(words) => Err(identity_required(context, endpoint)
+                Whoami::Known => Ok((base, None)),
+                Whoami::Nobody(words) => Err(identity_required(context, endpoint)
                     .because(words)
                     .hint(correct(extra_headers))),
-                Identity::Refused(words) => {
+                Whoami::Refused(words) => {
                     let what = format!("{endpoint} does not accept the context's extra headers");
                     Err(Error::new(Slug::LoginNotAccepted, what)
                         .because(words)
                         .hint(correct(extra_headers)))
                 }
-                Identity::Unproven(error) => Err(error),
+                Whoami::Unproven(error) => Err(error),
             }
         }
         Proof::Proven(..) | Proof::NotFound => Err(Error::new(

@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::http::{HTML, Http};
 use crate::method::check::{Verdict, check};
-use crate::method::safe_way;
+use crate::method::login::require_secure_transport;
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::store::Entry;
@@ -77,7 +77,7 @@ fn asked(
     if cookies.is_empty() {
         return Ok(Answer::Ended);
     }
-    safe_way(endpoint.url(), context)?;
+    require_secure_transport(endpoint.url(), context)?;
     let http = Http::new(context, &endpoint, extra_headers, run.trace)?;
     http.bring_cookies(&cookies);
     let mut url = endpoint.url().clone();

@@ -1,19 +1,71 @@
 //! A bearer token that somebody else keeps fresh in a file, such as Kubernetes' projected service account token. It is
 //! read anew on every call and never stored.
 
-pub(super) mod proof;
+mod proof;
 
 use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::config::Context;
 use crate::config::method::TokenFile;
 use crate::credential::{Credential, ExpirySource, KnownEnd, Material};
 use crate::error::{Error, Result, Slug};
 use crate::jwt::{self, Claims};
+use crate::method::endpoint;
+use crate::method::login::{Login, LoginMethod, NewCredential};
 use crate::read_file::{self, Kind, ONE_MIB};
+use crate::run::Run;
 use crate::secret::Secret;
+use crate::store::Identity;
+
+impl LoginMethod for &TokenFile {
+    /// Nobody's session: the token is read anew each time.
+    fn identity(&self) -> Identity<'_> {
+        Identity::default()
+    }
+
+    /// Inside a cluster a pod's token is at home.
+    fn requires_secure_transport(&self, in_cluster: bool) -> bool {
+        !in_cluster
+    }
+
+    /// Somebody else keeps it fresh.
+    fn is_stored(&self) -> bool {
+        false
+    }
+
+    fn read_anew(&self, context: &Context, run: Run<'_>) -> Option<Result<NewCredential>> {
+        run.trace.say(format_args!(
+            "reading the token file {}",
+            self.path.display()
+        ));
+        Some(read_new(self, context, (run.now)()))
+    }
+
+    fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
+        let read = || read_new(self, login.context, login.now());
+        if !login.context.verify {
+            return read().map(proof::left_out);
+        }
+        login.over_http(self, |http| {
+            proof::proven(http, login.context, self, read()?)
+        })
+    }
+}
+
+fn read_new(file: &TokenFile, context: &Context, now: DateTime<Utc>) -> Result<NewCredential> {
+    let endpoint = endpoint(context)?.clone();
+    let limit = context.deadlines.for_reading();
+    Ok(NewCredential {
+        credential: read(file, context.session_lifetime, limit, now)?,
+        method: "token-file",
+        endpoint,
+        unproven: None,
+        clock_ahead: None,
+    })
+}
 
 /// Reads the token and checks what can be seen from outside: its end and its audience. A pipe has so long.
 pub fn read(

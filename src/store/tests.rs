@@ -250,7 +250,7 @@ fn a_session_that_a_clock_ahead_has_made_is_discarded() {
     ] {
         store.save(&key(), &session_from("t", age)).unwrap();
         assert_eq!(store.load(&key()).unwrap().is_some(), answered, "{age}");
-        let told = store.whereabouts(&key()).trouble.unwrap_or_default();
+        let told = store.status(&key()).problem.unwrap_or_default();
         assert_eq!(told.contains("a clock that was ahead"), !answered, "{told}");
     }
 }

@@ -10,7 +10,7 @@ use crate::config::context::Context;
 use crate::config::method::Dex;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
-use crate::method::safe_way;
+use crate::method::login::require_secure_transport;
 use crate::sanitize::{redacted_url, sanitized};
 use crate::shell;
 
@@ -214,7 +214,7 @@ pub(super) fn may_post(
             "the password was not sent; if {origin} is your identity provider, add it to the context: `dex: {{login-origins: [\"{origin}\"]}}`"
         )));
     }
-    safe_way(page, context)
+    require_secure_transport(page, context)
 }
 
 fn query(url: &Url, name: &str) -> Option<String> {

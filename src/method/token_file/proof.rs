@@ -6,9 +6,10 @@ use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::http::{Http, Page};
 use crate::jwt;
-use crate::method::identity::{self, Identity};
+use crate::method::bearer;
+use crate::method::identity::{self, Whoami};
+use crate::method::login::NewCredential;
 use crate::method::proof::{self, Proof};
-use crate::method::{Fresh, bearer};
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
@@ -17,47 +18,47 @@ pub(in crate::method) fn proven(
     http: &Http<'_>,
     context: &Context,
     file: &TokenFile,
-    fresh: Fresh,
-) -> Result<Fresh> {
-    let Material::Bearer(token) = &fresh.credential.material else {
-        return Ok(fresh);
+    new: NewCredential,
+) -> Result<NewCredential> {
+    let Material::Bearer(token) = &new.credential.material else {
+        return Ok(new);
     };
     http.keep_secret(token);
     let headers = [bearer::header(context, token)];
     let explain = |page: &mut Page| Some(refused_by(http, file, token, page));
-    let (base, answer) = match proof::prove_explaining(http, &fresh.endpoint, &headers, &explain)? {
+    let (base, answer) = match proof::prove_explaining(http, &new.endpoint, &headers, &explain)? {
         Proof::Proven(base, answer) => (base, answer),
         Proof::NotFound => {
             let why = "the endpoint has no health path of Kubeflow Pipelines";
-            return Ok(unproven(fresh, why.to_owned()));
+            return Ok(unproven(new, why.to_owned()));
         }
-        Proof::Unproven(error) => return Ok(unproven(fresh, error.one_line())),
+        Proof::Unproven(error) => return Ok(unproven(new, error.one_line())),
     };
     // A multi-user API answers its health to anybody.
     if answer["multi_user"] == true {
         match identity::ask(http, &base, context.namespace.as_deref(), &headers)? {
-            Identity::Known => {}
-            Identity::Nobody(words) | Identity::Refused(words) => {
+            Whoami::Known => {}
+            Whoami::Nobody(words) | Whoami::Refused(words) => {
                 return Err(refused(file, token, &words));
             }
-            Identity::Unproven(error) => return Ok(unproven(fresh, error.one_line())),
+            Whoami::Unproven(error) => return Ok(unproven(new, error.one_line())),
         }
     }
-    Ok(Fresh {
+    Ok(NewCredential {
         endpoint: base,
-        ..fresh
+        ..new
     })
 }
 
 /// Takes note that the token was not tried.
-pub(in crate::method) fn left_out(fresh: Fresh) -> Fresh {
-    unproven(fresh, "not verified, as was asked".to_owned())
+pub(in crate::method) fn left_out(new: NewCredential) -> NewCredential {
+    unproven(new, "not verified, as was asked".to_owned())
 }
 
-fn unproven(fresh: Fresh, why: String) -> Fresh {
-    Fresh {
+fn unproven(new: NewCredential, why: String) -> NewCredential {
+    NewCredential {
         unproven: Some(why),
-        ..fresh
+        ..new
     }
 }
 

@@ -21,7 +21,7 @@ mod walk;
 
 use std::sync::LazyLock;
 
-const ALL: [(&str, fn(&[u8])); 19] = [
+const ALL: [(&str, fn(&[u8])); 18] = [
     ("answer", answer::run),
     ("callback", callback::run),
     ("client", client::run),
