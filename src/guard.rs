@@ -1,5 +1,7 @@
 //! The two ends that no function returns from, a panic and Ctrl-C: both leave stdout empty and say what happened.
 
+#[cfg(unix)]
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,13 @@ pub fn panics() {
         error.report(&mut std::io::stderr());
         std::process::exit(i32::from(error.exit_code()));
     }));
+}
+
+/// Makes a write past the limit of a file's size (`ulimit -f`) an error like that of a full disk: the signal that comes
+/// with it would end the process.
+pub fn file_size_limits() {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).ok();
 }
 
 /// Makes Ctrl-C, SIGTERM and SIGHUP an error too, once something slow begins. Locks end with the process.

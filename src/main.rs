@@ -11,6 +11,7 @@ use kfp_credential::{Process, guard, run};
 
 fn main() -> ExitCode {
     guard::panics();
+    guard::file_size_limits();
     let process = Process {
         environment: Environment::of_this_process(),
         stdin: Stdin {

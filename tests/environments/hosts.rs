@@ -76,6 +76,17 @@ fn the_disk_is_full() {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files() {
+    let mut environment = Environment::new("files may have no size");
+    let wrapped = Wrapped::in_words(r#"sh -c 'ulimit -f 0; exec "$0" "$@"'"#);
+    let user = User::with(Sandbox::with_binary(&wrapped.binary), |_| None);
+    user.look(&mut environment, "file")
+        .assert_not_kept()
+        .says("the credential was not stored: [store-unavailable]")
+        .says("File too large");
+}
+
+#[test]
 fn home_is_not_set() {
     let mut environment = Environment::new("HOME is not set");
     let user = User::new();

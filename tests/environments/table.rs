@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The environments, in the table's order.
-const ENVIRONMENTS: [&str; 33] = [
+const ENVIRONMENTS: [&str; 34] = [
     "no D-Bus",
     "D-Bus without a service",
     "service started on demand",
@@ -31,6 +31,7 @@ const ENVIRONMENTS: [&str; 33] = [
     "D-Bus outside of the PID namespace",
     "HOME is read-only",
     "disk is full",
+    "files may have no size",
     "HOME is not set",
     "root in a container",
     "home on overlayfs",
