@@ -2,7 +2,7 @@
 
 #[cfg(unix)]
 use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Slug};
@@ -37,18 +37,41 @@ pub fn file_size_limits() {
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).ok();
 }
 
-/// Makes Ctrl-C, SIGTERM and SIGHUP an error too, once something slow begins. Locks end with the process.
-#[expect(clippy::exit, reason = "a signal ends the process wherever it is")]
+/// Makes Ctrl-C, Ctrl-\, SIGTERM and SIGHUP an error too, once something slow begins. Locks end with the process.
 pub fn interrupts() {
-    // A second handler is refused, and the first one serves.
-    ctrlc::set_handler(|| {
-        wait_for_undisturbed();
-        terminal::give_back();
-        let error = Error::new(Slug::Interrupted, "interrupted");
-        error.report(&mut std::io::stderr());
-        std::process::exit(i32::from(error.exit_code()));
-    })
-    .ok();
+    static ONCE: Once = Once::new();
+    ONCE.call_once(watch);
+}
+
+#[cfg(unix)]
+fn watch() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    // Of SIGQUIT the system would also write the memory to a file, secrets and all.
+    if let Ok(mut signals) = Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP]) {
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        thread
+            .spawn(move || {
+                if signals.forever().next().is_some() {
+                    end();
+                }
+            })
+            .ok();
+    }
+}
+
+#[cfg(not(unix))]
+fn watch() {
+    ctrlc::set_handler(|| end()).ok();
+}
+
+#[expect(clippy::exit, reason = "a signal ends the process wherever it is")]
+fn end() -> ! {
+    wait_for_undisturbed();
+    terminal::give_back();
+    let error = Error::new(Slug::Interrupted, "interrupted");
+    error.report(&mut std::io::stderr());
+    std::process::exit(i32::from(error.exit_code()))
 }
 
 /// Keeps signals waiting a little until the value is dropped: a new refresh token is not lost between its arrival and

@@ -227,18 +227,21 @@ fn ctrl_c_at_the_password_gives_the_terminal_back() {
 #[test]
 fn an_end_from_outside_gives_the_terminal_back() {
     let door = needs!(RealDoor::sign_in_page());
-    let (user, terminal) = (person(), Terminal::open());
-    let running = login(&user, &door, &["--username", dex::USER.login]);
-    let running = running.at_terminal(terminal.line()).spawn();
-    terminal.wait_for_unseen("Password of");
-    // As `timeout` does: to everything that the terminal runs.
-    let all = format!("-{}", running.id());
-    let sent = std::process::Command::new("kill")
-        .args(["-TERM", "--", &all])
-        .status();
-    assert!(sent.expect("kill").success());
-    running.wait().assert_error(130, "interrupted");
-    terminal.assert_in_order(dex::USER.password);
+    // Ctrl-\ is QUIT.
+    for signal in ["-TERM", "-QUIT"] {
+        let (user, terminal) = (person(), Terminal::open());
+        let running = login(&user, &door, &["--username", dex::USER.login]);
+        let running = running.at_terminal(terminal.line()).spawn();
+        terminal.wait_for_unseen("Password of");
+        // As `timeout` does: to everything that the terminal runs.
+        let all = format!("-{}", running.id());
+        let sent = std::process::Command::new("kill")
+            .args([signal, "--", &all])
+            .status();
+        assert!(sent.expect("kill").success());
+        running.wait().assert_error(130, "interrupted");
+        terminal.assert_in_order(dex::USER.password);
+    }
 }
 
 #[test]
