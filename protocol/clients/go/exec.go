@@ -34,7 +34,7 @@ func FindExecConfig() (*ExecConfig, error) {
 	case strings.HasPrefix(given, "{"):
 		return ParseExecConfig([]byte(given), execVariable, "")
 	case given != "":
-		text, err := os.ReadFile(given)
+		text, err := readFile(given)
 		if err != nil {
 			return nil, failure(ExecConfigInvalid, "%s names a file that cannot be read: %v", execVariable, err)
 		}
@@ -51,7 +51,7 @@ func FindExecConfig() (*ExecConfig, error) {
 
 // ofKfpContext gives nil where the kfp SDK's file is not there, or says nothing of a helper.
 func ofKfpContext(file string) (*ExecConfig, error) {
-	text, err := os.ReadFile(file)
+	text, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

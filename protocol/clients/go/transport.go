@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
@@ -201,7 +200,7 @@ func (c Connection) tlsConfig() (*tls.Config, error) {
 	}
 	config.RootCAs = authorities
 	if file := c.CertificateAuthority; file != "" {
-		pem, err := os.ReadFile(file)
+		pem, err := readFile(file)
 		if err != nil {
 			return nil, failure(ConnectionUnsupported, "certificateAuthority: %v", err)
 		}

@@ -4,6 +4,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { isIP } from "node:net";
 import * as tls from "node:tls";
+import { readFile } from "./file.mjs";
 import { HelperError } from "./helper_error.mjs";
 
 /**
@@ -164,7 +165,7 @@ function authoritiesOf({ connection }) {
 /** @param {string} file */
 function readAuthorities(file) {
   try {
-    return readFileSync(file, "latin1");
+    return readFile(file, "latin1");
   } catch (error) {
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
     return unsupported("certificateAuthority", `${file} cannot be read (${code})`);

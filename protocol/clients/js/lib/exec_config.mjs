@@ -1,7 +1,8 @@
 /** Which helper to run: the exec configuration (protocol/exec.schema.json), and where a client finds it. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { readFile } from "./file.mjs";
 import { HelperError } from "./helper_error.mjs";
 
 const VARIABLE = "KFP_CREDENTIAL_EXEC";
@@ -78,7 +79,7 @@ export class ExecConfig {
 /** @param {string} file @param {string} source */
 function readText(file, source) {
   try {
-    return readFileSync(file, "utf8");
+    return readFile(file, "utf8");
   } catch (error) {
     throw invalid(source, `it cannot be read (${/** @type {NodeJS.ErrnoException} */ (error).code})`);
   }

@@ -15,6 +15,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional
 from urllib.parse import urlsplit
 
+from . import named_file
 from .errors import HelperError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
@@ -42,9 +43,10 @@ class Connection(NamedTuple):
                 continue
             try:
                 if key == "certificateAuthority":
-                    context.load_verify_locations(cafile=value)
+                    pem = named_file.read(value)
                 else:
-                    context.load_verify_locations(cadata=base64.b64decode(value, validate=True).decode("ascii"))
+                    pem = base64.b64decode(value, validate=True)
+                context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))  # words between may be in any script
             except (OSError, ValueError) as error:
                 raise unsupported(key, f"holds no PEM certificates that can be read: {error}") from None
 

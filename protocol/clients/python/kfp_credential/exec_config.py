@@ -8,6 +8,7 @@ import shutil
 import sysconfig
 from typing import Any, Dict, Mapping, Optional, Sequence
 
+from . import named_file
 from .errors import HelperError
 
 VARIABLE = "KFP_CREDENTIAL_EXEC"
@@ -103,8 +104,7 @@ def _beside_this_package() -> Optional[str]:
 
 def _text(file: str) -> str:
     try:
-        with open(file, encoding="utf-8") as opened:
-            return opened.read()
+        return named_file.read(file).decode("utf-8")
     except (OSError, ValueError) as error:
         raise HelperError("exec-config-invalid", f"{file} cannot be read: {error}", _HINT) from None
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -15,6 +14,7 @@ use url::{Host, Url};
 
 use crate::error::{HELPER_ANSWER_INVALID, HelperError, ORIGIN_REFUSED};
 use crate::exec::{optional, strings};
+use crate::file;
 
 const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
@@ -141,9 +141,9 @@ impl Connection {
     /// The authorities to trust in addition to the system's, as PEM text; `None` where there are none.
     pub fn authorities(&self) -> Result<Option<Vec<u8>>, HelperError> {
         let mut pem = Vec::new();
-        if let Some(file) = &self.certificate_authority {
-            pem.extend(fs::read(file).map_err(|error| {
-                let why = format!("cannot read {}: {error}", file.display());
+        if let Some(path) = &self.certificate_authority {
+            pem.extend(file::read(path).map_err(|error| {
+                let why = format!("cannot read {}: {error}", path.display());
                 HelperError::connection_unsupported("certificateAuthority", why)
             })?);
             pem.push(b'\n');

@@ -2,13 +2,13 @@
 
 use std::env;
 use std::fmt;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{self, Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use crate::error::{EXEC_CONFIG_INVALID, HelperError};
+use crate::file;
 
 const VARIABLE: &str = "KFP_CREDENTIAL_EXEC";
 
@@ -39,11 +39,11 @@ impl ExecConfig {
             if let Some(json) = given.to_str().filter(|text| text.starts_with('{')) {
                 return Self::parse(json.as_bytes(), VARIABLE, None);
             }
-            let file = Path::new(&given);
-            let text = fs::read(file).map_err(|error| {
-                wrong(VARIABLE, format!("cannot read {}: {error}", file.display()))
+            let path = Path::new(&given);
+            let text = file::read(path).map_err(|error| {
+                wrong(VARIABLE, format!("cannot read {}: {error}", path.display()))
             })?;
-            return Self::parse(&text, &file.display().to_string(), file.parent());
+            return Self::parse(&text, &path.display().to_string(), path.parent());
         }
         if let Some(found) = of_kfp_context()? {
             return Ok(found);
@@ -92,9 +92,9 @@ fn of_kfp_context() -> Result<Option<ExecConfig>, HelperError> {
     let Some(home) = env::home_dir() else {
         return Ok(None);
     };
-    let file = home.join(".config").join("kfp").join("context.json");
-    let source = file.display().to_string();
-    let text = match fs::read(&file) {
+    let path = home.join(".config").join("kfp").join("context.json");
+    let source = path.display().to_string();
+    let text = match file::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(&source, format!("cannot be read: {error}"))),
@@ -103,7 +103,7 @@ fn of_kfp_context() -> Result<Option<ExecConfig>, HelperError> {
     if says_nothing {
         return Ok(None);
     }
-    ExecConfig::parse(&text, &source, file.parent()).map(Some)
+    ExecConfig::parse(&text, &source, path.parent()).map(Some)
 }
 
 fn read(text: &[u8]) -> Result<ExecConfig, &'static str> {

@@ -39,6 +39,7 @@
 mod credential;
 mod error;
 mod exec;
+mod file;
 mod helper;
 mod process;
 mod send;

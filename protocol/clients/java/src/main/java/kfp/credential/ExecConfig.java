@@ -4,6 +4,8 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -111,7 +113,10 @@ public final class ExecConfig {
 
     private static String read(Path file, String source) throws HelperException {
         try {
-            return Files.readString(file);
+            ByteBuffer bytes = ByteBuffer.wrap(NamedFile.read(file));
+            return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+        } catch (NamedFile.TooLargeException error) {
+            throw invalid(source, error.getMessage());
         } catch (IOException error) {
             throw invalid(source, "it cannot be read (" + error.getClass().getSimpleName() + ")");
         }

@@ -7,7 +7,6 @@ import java.net.ProxySelector;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -113,7 +112,7 @@ final class Route {
 
     private static byte[] read(String file) throws HelperException {
         try {
-            return Files.readAllBytes(Path.of(file));
+            return NamedFile.read(Path.of(file));
         } catch (IOException | InvalidPathException error) {
             throw unsupported("certificateAuthority", file + " cannot be read");
         }
