@@ -13,9 +13,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
 #![allow(clippy::disallowed_methods)] // reads CI
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::env;
 use std::error::Error;
 use std::fs;
@@ -24,10 +21,10 @@ use std::process::{Command, ExitCode};
 
 use serde::{Deserialize, Serialize};
 
-use support::BINARY;
-use support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use support::kfp_api;
-use support::sandbox::Sandbox;
+use testkit::binary;
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::kfp_api;
+use testkit::sandbox::Sandbox;
 
 /// Is how much a count may be of the one that is kept.
 const GROWTH: f64 = 1.10;
@@ -153,7 +150,7 @@ contexts:
 fn instructions(sandbox: &Sandbox, context: &str) -> Result<u32> {
     let file = sandbox.home().join("callgrind.out");
     let out = format!("--callgrind-out-file={}", file.display());
-    let command = ["--quiet", "--tool=callgrind", &out, BINARY];
+    let command = ["--quiet", "--tool=callgrind", &out, binary()];
     let arguments = [&command[..], &["get", "--context", context]].concat();
     let output = sandbox.command(&arguments).by(Path::new("valgrind")).run();
     if output.status != 0 {

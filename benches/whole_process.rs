@@ -14,11 +14,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is what it is for
 #![allow(clippy::disallowed_methods)] // hands PATH on
 
-#[path = "../tests/peers/mod.rs"]
-mod peers;
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 #[path = "whole_process/crowd.rs"]
 mod crowd;
 #[path = "whole_process/home.rs"]
@@ -43,9 +38,9 @@ use std::fs;
 use std::process::ExitCode;
 
 use home::Home;
-use peers::Found;
-use peers::front_door::RealDoor;
 use targets::{Bound, Targets};
+use testkit::peers::Found;
+use testkit::peers::front_door::RealDoor;
 
 const STORED_ROUNDS: usize = 50;
 const LOGIN_ROUNDS: usize = 15;
@@ -89,7 +84,7 @@ fn bench(once: bool) -> Result<()> {
 
 /// Prints how large the program is, and notes what became of its target.
 fn size(targets: &mut Targets) -> Result<()> {
-    let bytes = u32::try_from(fs::metadata(support::BINARY)?.len())?;
+    let bytes = u32::try_from(fs::metadata(testkit::binary())?.len())?;
     println!("\nThe program has {bytes} bytes.");
     targets.note(
         "the program",

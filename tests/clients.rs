@@ -4,17 +4,10 @@
 //! `cargo test --test clients` prints a table of what each client can do, made from the runs that it has just made.
 //! With `KFP_CREDENTIAL_VECTORS_ONLY=NAME` one vector only is played.
 
-mod peers;
-mod support;
-
-#[path = "clients/certificate.rs"]
-mod certificate;
 #[path = "clients/contract.rs"]
 mod contract;
 #[path = "clients/documents.rs"]
 mod documents;
-#[path = "clients/driver.rs"]
-mod driver;
 #[path = "clients/exec.rs"]
 mod exec;
 #[path = "clients/guide.rs"]
@@ -23,15 +16,7 @@ mod guide;
 mod own;
 #[path = "clients/real.rs"]
 mod real;
-#[path = "clients/scene.rs"]
-mod scene;
-#[path = "clients/stage.rs"]
-mod stage;
 #[path = "clients/table.rs"]
 mod table;
 #[path = "clients/toy.rs"]
 mod toy;
-#[path = "clients/vector.rs"]
-mod vector;
-#[path = "clients/words.rs"]
-mod words;

@@ -1,13 +1,11 @@
 //! A server whose clock is not ours: what it says of an end is counted by its clock, and told by ours.
 
-mod support;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use support::http::{Response, Server, forward};
-use support::sandbox::{Output, Sandbox};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::http::{Response, Server, forward};
+use testkit::sandbox::{Output, Sandbox};
 
 /// Is how the server's answers are made to look.
 #[derive(Clone, Copy)]

@@ -1,8 +1,6 @@
 //! The command line: help, options and their variables, which context is meant, and every command
 //! but the logins themselves.
 
-mod support;
-
 #[cfg(unix)]
 #[path = "commands/at_once.rs"]
 mod at_once;
@@ -32,10 +30,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use support::BINARY;
-use support::front_door::{Connector, FrontDoor, Options, PASSWORD, USER};
-use support::http::{Response, Server, TestCa, forward};
-use support::kfp_api::{MultiUser, made_up_jwt, service_account_token};
-use support::sandbox::{Output, Sandbox};
+use testkit::binary;
+use testkit::front_door::{Connector, FrontDoor, Options, PASSWORD, USER};
+use testkit::http::{Response, Server, TestCa, forward};
+use testkit::kfp_api::{MultiUser, made_up_jwt, service_account_token};
+use testkit::sandbox::{Output, Sandbox};
 
 const AUDIENCE: &str = "pipelines.kubeflow.org";

@@ -1,17 +1,15 @@
 //! Holds the contract in `protocol/` and the code together: what the binary prints is what the schemas, the READMEs
 //! and the table of errors say.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::contract::{assert_valid, closed, compiled, plain_exec_credential, read, read_json};
-use support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use support::http::Server;
-use support::kfp_api;
-use support::sandbox::Sandbox;
+use testkit::contract::{assert_valid, closed, compiled, plain_exec_credential, read, read_json};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::http::Server;
+use testkit::kfp_api;
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn a_document_of_each_type_follows_the_schema_to_the_letter() {
@@ -23,7 +21,7 @@ fn a_document_of_each_type_follows_the_schema_to_the_letter() {
         "token",
         kfp_api::service_account_token("pipelines.kubeflow.org", 3600),
     );
-    sandbox.file("ca.pem", support::http::TestCa::generate().pem());
+    sandbox.file("ca.pem", testkit::http::TestCa::generate().pem());
     sandbox.config(&format!(
         "apiVersion: kfp-credential/v1\n\
          kind: Config\n\

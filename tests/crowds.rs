@@ -4,9 +4,6 @@
 //! dead. When whom to kill is the dice's choice: `CROWD_SEED=N cargo test --test crowds` throws others.
 #![cfg(target_os = "linux")]
 
-mod google;
-mod support;
-
 #[path = "crowds/exports.rs"]
 mod exports;
 #[path = "crowds/logins.rs"]
@@ -22,10 +19,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_HOST, USER};
 use serde_json::{Value, json};
-use support::dice::Dice;
-use support::sandbox::{Output, Run, Sandbox};
+use testkit::dice::Dice;
+use testkit::google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_HOST, USER};
+use testkit::sandbox::{Output, Run, Sandbox};
 
 const SEED: u64 = 2026;
 

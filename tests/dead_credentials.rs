@@ -1,9 +1,6 @@
 //! Sessions that the server has ended, replaces on use, or is asked to end. (What Kubernetes clients do about a dead
 //! token is in `google_user/rerun.rs`.)
 
-mod peers;
-mod support;
-
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,14 +16,14 @@ use kfp_credential::run::Run;
 use kfp_credential::secret::Secret;
 use kfp_credential::store::Entry;
 use kfp_credential::trace::Trace;
-use peers::curl::Curl;
-use peers::dex;
-use peers::front_door::RealDoor;
-use peers::needs;
-use peers::visitor::{Visitor, header_lines};
-use support::front_door::{FrontDoor, Options, PASSWORD, RelyingParty, USER};
-use support::http::{Response, Server};
-use support::sandbox::{Output, Sandbox, files_beneath};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, RelyingParty, USER};
+use testkit::http::{Response, Server};
+use testkit::peers::curl::Curl;
+use testkit::peers::dex;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::needs;
+use testkit::peers::visitor::{Visitor, header_lines};
+use testkit::sandbox::{Output, Sandbox, files_beneath};
 
 // ----------------------------------------------------------- a killed session
 
@@ -255,7 +252,7 @@ fn a_session_that_the_server_has_just_ended_is_not_sent_again() {
     let paths: Vec<&str> = sent
         .iter()
         .filter(|request| request.contains(&session))
-        .map(support::http::Request::path)
+        .map(testkit::http::Request::path)
         .collect();
     assert_eq!(paths, ["/authservice/logout"]);
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use spdx::{Expression, ParseMode};
 
 /// The packages of this repository.
-const OURS: [&str; 2] = [env!("CARGO_PKG_NAME"), "kfp-credential-client"];
+const OURS: [&str; 3] = [env!("CARGO_PKG_NAME"), "kfp-credential-client", "testkit"];
 
 // -------------------------------------------------------------- deny.toml
 

@@ -3,9 +3,6 @@
 //! Every scenario runs the real binary. A cookie counts as right only when the application behind
 //! the front door answers to it; what travelled on the way is read from the recorder before Dex.
 
-mod peers;
-mod support;
-
 #[path = "dex/connectors.rs"]
 mod connectors;
 #[path = "dex/endpoints.rs"]
@@ -17,14 +14,14 @@ mod network;
 #[path = "dex/tls.rs"]
 mod tls;
 
-use peers::apache;
-use peers::dex::{self, Account};
-use peers::front_door::{LDAP, Options, RealDoor};
-use peers::needs;
-use peers::oauth2_proxy;
-use peers::slapd;
-use peers::visitor::{Visitor, cookie_names};
 use serde_json::{Value, json};
+use testkit::peers::apache;
+use testkit::peers::dex::{self, Account};
+use testkit::peers::front_door::{LDAP, Options, RealDoor};
+use testkit::peers::needs;
+use testkit::peers::oauth2_proxy;
+use testkit::peers::slapd;
+use testkit::peers::visitor::{Visitor, cookie_names};
 
 /// Is what Dex sees of a login where there is one connector.
 const LOGIN: [&str; 4] = [

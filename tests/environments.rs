@@ -20,12 +20,10 @@ mod keyrings;
 mod names;
 #[path = "environments/namespace.rs"]
 mod namespace;
-mod peers;
 #[path = "environments/prompts.rs"]
 mod prompts;
 #[path = "environments/strangers.rs"]
 mod strangers;
-mod support;
 #[path = "environments/table.rs"]
 mod table;
 #[path = "environments/thief.rs"]

@@ -1,15 +1,13 @@
 //! The exec form: what Kubernetes clients run and read (KEP-541). `kubernetes.rs` has the real clients.
 
-mod support;
-
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use support::http::Server;
-use support::kfp_api::{self, service_account_token};
-use support::sandbox::{Output, Sandbox};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::http::Server;
+use testkit::kfp_api::{self, service_account_token};
+use testkit::sandbox::{Output, Sandbox};
 
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";

@@ -2,21 +2,17 @@
 
 #![cfg(unix)]
 
-mod google;
-mod peers;
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, USER, jwt};
-use peers::{install, needs};
-use support::http::{Request, Response};
-use support::sandbox::Sandbox;
-use support::terminal::Terminal;
+use testkit::google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, USER, jwt};
+use testkit::http::{Request, Response};
+use testkit::peers::{install, needs};
+use testkit::sandbox::Sandbox;
+use testkit::terminal::Terminal;
 
 /// Is how Chromium runs on a machine without a screen and, in a container, as root.
 const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run \

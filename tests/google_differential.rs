@@ -6,26 +6,20 @@
 //! does one that is listed and no longer there. What is made up anew for each run (times, random
 //! values, ports) is compared by its shape, see [`shape`].
 
-#[path = "google/clients.rs"]
-mod clients;
-mod google;
-mod peers;
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use clients::{google_auth, sdk};
-use google::{
+use testkit::google::clients::{google_auth, sdk};
+use testkit::google::{
     CLOUD_PLATFORM, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, MACHINE_ACCOUNT,
     PIPELINES_HOST, SERVICE_ACCOUNT, SUBJECT_TOKEN, Seen, TARGET_ACCOUNT, USER, files, jwt,
 };
-use peers::{needs, python};
-use support::http::{Request, Server};
-use support::sandbox::Sandbox;
+use testkit::http::{Request, Server};
+use testkit::peers::{needs, python};
+use testkit::sandbox::Sandbox;
 
 // ------------------------------------------------------------ differences
 
@@ -768,7 +762,7 @@ fn subject_token_of_a_url() {
     let format = json!({"type": "json", "subject_token_field_name": "access_token"});
     let server = Server::start(|_| {
         let answer = json!({"access_token": SUBJECT_TOKEN});
-        support::http::Response::json(200, answer.to_string())
+        testkit::http::Response::json(200, answer.to_string())
     });
     let asked_there = || {
         let requests = server.requests();

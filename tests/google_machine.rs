@@ -1,8 +1,5 @@
 //! Google credentials that need no person, of every kind, against the stand-ins of Google.
 
-mod google;
-mod support;
-
 #[cfg(unix)]
 #[path = "google_machine/accounts.rs"]
 mod accounts;
@@ -21,12 +18,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use google::{
+use testkit::google::{
     CLOUD_PLATFORM, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, MACHINE_ACCOUNT, Options,
     PIPELINES_HOST, SERVICE_ACCOUNT, TARGET_ACCOUNT, USER, files, jwt,
 };
-use support::http::{Request, Response};
-use support::sandbox::{Output, Sandbox};
+use testkit::http::{Request, Response};
+use testkit::sandbox::{Output, Sandbox};
 
 type Answer = Arc<dyn Fn(&Request) -> Response + Send + Sync>;
 
@@ -53,7 +50,7 @@ impl Machine {
         // No metadata server, unless a test wants one.
         sandbox.env("GCE_METADATA_HOST", "127.0.0.1:1");
         let key_line = jwt::ACCOUNT.pem.lines().nth(3).expect("a key");
-        for secret in [key_line, DESKTOP_SECRET, google::SUBJECT_TOKEN] {
+        for secret in [key_line, DESKTOP_SECRET, testkit::google::SUBJECT_TOKEN] {
             sandbox.secret(secret);
         }
         Self { google, sandbox }
@@ -316,7 +313,7 @@ fn each_kind_of_credentials_gets_an_access_token() {
     machine.gcp("");
     let refresh_token = machine.google.refresh_token_for(USER, CLOUD_PLATFORM);
     let user = files::authorized_user(&refresh_token);
-    let source = json!({"file": machine.sandbox.file("subject", google::SUBJECT_TOKEN)});
+    let source = json!({"file": machine.sandbox.file("subject", testkit::google::SUBJECT_TOKEN)});
     let access_token = generate(TARGET_ACCOUNT, "generateAccessToken");
     for (credentials, asked, principal) in [
         (

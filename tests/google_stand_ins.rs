@@ -1,25 +1,19 @@
 //! Proves that the stand-ins of Google are faithful, with Google's own clients and the kfp SDK.
 
-#[path = "google/clients.rs"]
-mod clients;
-mod google;
-mod peers;
-mod support;
-
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use clients::{client, google_auth, sdk, sdk_at, stdout};
-use google::{
+use testkit::google::clients::{client, google_auth, sdk, sdk_at, stdout};
+use testkit::google::{
     CLOUD_PLATFORM, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, MACHINE_ACCOUNT,
     Options, PIPELINES_HOST, Refusal, SERVICE_ACCOUNT, SUBJECT_TOKEN, TARGET_ACCOUNT, USER, files,
     jwt,
 };
-use peers::oidc_provider::{self, OidcProvider};
-use peers::{google_oauth2, install, needs, python};
-use support::http::Response;
+use testkit::http::Response;
+use testkit::peers::oidc_provider::{self, OidcProvider};
+use testkit::peers::{google_oauth2, install, needs, python};
 
 const TOKEN: &str = "POST oauth2.googleapis.com/token";
 const GENERATE: &str = "POST iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/";
@@ -548,7 +542,7 @@ fn a_certified_server_can_do_the_work() {
         ..Options::default()
     });
     needs!(install::program("curl", "curl"));
-    let loopback = support::http::Server::start(|_| Response::text(200, "done\n"));
+    let loopback = testkit::http::Server::start(|_| Response::text(200, "done\n"));
     let redirect = format!("{}/", loopback.origin());
     let browse = |challenge: &str| {
         loopback.clear();

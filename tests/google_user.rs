@@ -1,9 +1,5 @@
 //! A person at Google Identity-Aware Proxy, through the real binary, against the stand-ins of Google.
 
-mod google;
-mod peers;
-mod support;
-
 #[path = "google_user/faults.rs"]
 mod faults;
 #[path = "google_user/paste.rs"]
@@ -28,11 +24,11 @@ use std::path::PathBuf;
 use serde_json::Value;
 use url::Url;
 
-use google::{
+use testkit::google::{
     Behaviour, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, Seen, USER, files, jwt,
 };
-use support::http::Response;
-use support::sandbox::{Output, Run, Sandbox};
+use testkit::http::Response;
+use testkit::sandbox::{Output, Run, Sandbox};
 
 const TOKEN: &str = "POST oauth2.googleapis.com/token";
 const REVOCATION: &str = "POST oauth2.googleapis.com/revoke";

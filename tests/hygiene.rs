@@ -5,10 +5,6 @@
 //! leak is shown by programs that leak on purpose.
 #![cfg(target_os = "linux")]
 
-mod google;
-mod peers;
-mod support;
-
 #[path = "hygiene/google.rs"]
 mod of_google;
 
@@ -22,11 +18,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use url::form_urlencoded;
 
-use peers::{Found, Missing, install, needs};
-use support::BINARY;
-use support::front_door::{FrontDoor, Options, USER};
-use support::kfp_api::service_account_token;
-use support::sandbox::{Output, Run, Sandbox, files_beneath};
+use testkit::binary;
+use testkit::front_door::{FrontDoor, Options, USER};
+use testkit::kfp_api::service_account_token;
+use testkit::peers::{Found, Missing, install, needs};
+use testkit::sandbox::{Output, Run, Sandbox, files_beneath};
 
 const PASSWORD: &str = "correct horse+battery&staple";
 const HEADER: &str = "header-value-of-the-team";
@@ -285,7 +281,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Found<Self> {
-        let tape = Tape::start_of(Path::new(BINARY))?;
+        let tape = Tape::start_of(Path::new(binary()))?;
         let door = FrontDoor::start(Options {
             users: [(USER.to_owned(), PASSWORD.to_owned())]
                 .into_iter()

@@ -1,20 +1,17 @@
 //! The kfp SDK of today as a client: it lists experiments with what the real binary prints, through
 //! a front door of real servers.
 
-mod peers;
-mod support;
-
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use peers::front_door::RealDoor;
-use peers::{dex, needs, python};
-use support::BINARY;
-use support::http::Server;
-use support::kfp_api;
-use support::sandbox::Sandbox;
-use support::transcript::blocks;
+use testkit::binary;
+use testkit::http::Server;
+use testkit::kfp_api;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::{dex, needs, python};
+use testkit::sandbox::Sandbox;
+use testkit::transcript::blocks;
 
 const FOUND: &str = "2.17.3 ['Default', 'taxi fares']\n";
 
@@ -229,7 +226,10 @@ fn stdout(command: &mut Command) -> String {
 
 #[allow(clippy::disallowed_methods, reason = "the SDK's users find us on PATH")]
 fn path_with_binary() -> OsString {
-    let folder = PathBuf::from(BINARY).parent().expect("a folder").to_owned();
+    let folder = PathBuf::from(binary())
+        .parent()
+        .expect("a folder")
+        .to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
     std::env::join_paths(folders.collect::<Vec<_>>()).expect("a PATH")

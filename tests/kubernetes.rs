@@ -4,9 +4,6 @@
 //! to what is observed here.
 #![cfg(unix)]
 
-mod peers;
-mod support;
-
 #[path = "kubernetes/behaviour.rs"]
 mod behaviour;
 #[path = "kubernetes/kubectl.rs"]
@@ -21,9 +18,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use behaviour::{COLUMNS, Row, observe};
-use peers::kubernetes_clients::CLIENTS;
-use peers::require;
-use support::contract;
+use testkit::contract;
+use testkit::peers::kubernetes_clients::CLIENTS;
+use testkit::peers::require;
 
 #[test]
 fn clients_do_what_the_specification_says() {

@@ -1,20 +1,17 @@
 //! A person at the front door: `login`, `logout` and `status`, at a terminal and without one.
 
-mod peers;
-mod support;
-
 use std::fs;
 
 use serde_json::Value;
 
-use peers::dex::{self, Account};
-use peers::front_door::RealDoor;
-use peers::keyring::{Keyring, State};
-use peers::needs;
-use peers::slapd;
-use peers::visitor::Visitor;
-use support::sandbox::{Output, Run, Sandbox, files_beneath};
-use support::terminal::Terminal;
+use testkit::peers::dex::{self, Account};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::keyring::{Keyring, State};
+use testkit::peers::needs;
+use testkit::peers::slapd;
+use testkit::peers::visitor::Visitor;
+use testkit::sandbox::{Output, Run, Sandbox, files_beneath};
+use testkit::terminal::Terminal;
 
 // --------------------------------------------------------------------- stdin
 
@@ -390,7 +387,10 @@ fn a_context_is_saved_into_whichever_file_is_named() {
 
 #[test]
 fn a_first_saved_context_is_the_current_one_and_knows_the_typed_name_and_password() {
-    needs!(peers::install::program("secret-tool", "libsecret-tools"));
+    needs!(testkit::peers::install::program(
+        "secret-tool",
+        "libsecret-tools"
+    ));
     let keyring = needs!(Keyring::start(State::Unlocked));
     let door = needs!(RealDoor::sign_in_page());
     let (user, terminal) = (person(), Terminal::open());
@@ -518,7 +518,10 @@ fn status_and_logout_tell_what_is_stored() {
 
 #[test]
 fn logout_of_all_leaves_nothing_anywhere() {
-    needs!(peers::install::program("secret-tool", "libsecret-tools"));
+    needs!(testkit::peers::install::program(
+        "secret-tool",
+        "libsecret-tools"
+    ));
     let keyring = needs!(Keyring::start(State::Unlocked));
     let door = needs!(RealDoor::sign_in_page());
     let user = person();

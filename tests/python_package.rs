@@ -2,9 +2,6 @@
 //! before real servers.
 #![cfg(target_os = "linux")]
 
-mod peers;
-mod support;
-
 #[path = "python_package/build.rs"]
 mod build;
 #[path = "python_package/connections.rs"]
@@ -20,10 +17,10 @@ mod rejections;
 
 use std::path::Path;
 
-use peers::dex;
-use peers::front_door::RealDoor;
-use peers::python::Environment;
-use support::sandbox::{Output, Sandbox};
+use testkit::peers::dex;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::python::Environment;
+use testkit::sandbox::{Output, Sandbox};
 
 /// Makes a home in which an environment's Python runs, with these contexts.
 fn home(environment: &Environment, contexts: &str) -> Sandbox {

@@ -1,16 +1,13 @@
 //! Runs what README.md and the guides of protocol/ show.
 
-mod peers;
-mod support;
-
 use std::path::Path;
 
 use serde_json::Value;
 
-use peers::{needs, python};
-use support::contract;
-use support::front_door::{FrontDoor, Options, PASSWORD};
-use support::transcript::{HOST, Shell, blocks, document, run_transcripts};
+use testkit::contract;
+use testkit::front_door::{FrontDoor, Options, PASSWORD};
+use testkit::peers::{needs, python};
+use testkit::transcript::{HOST, Shell, blocks, document, run_transcripts};
 
 #[test]
 fn the_transcripts_are_true() {

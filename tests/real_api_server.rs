@@ -3,22 +3,19 @@
 //! Not part of `cargo test`, as the API server takes many minutes to build: `cargo test --test real_api_server`.
 #![cfg(unix)]
 
-mod peers;
-mod support;
-
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use peers::dex::{self, Dex};
-use peers::kube_apiserver::{Issuer, KubeApiServer};
-use peers::kubectl::newest;
-use peers::{Found, needs};
-use support::http::{Server, TestCa, forward};
-use support::outside::surround;
-use support::sandbox::Sandbox;
+use testkit::http::{Server, TestCa, forward};
+use testkit::outside::surround;
+use testkit::peers::dex::{self, Dex};
+use testkit::peers::kube_apiserver::{Issuer, KubeApiServer};
+use testkit::peers::kubectl::newest;
+use testkit::peers::{Found, needs};
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn kubectl_is_who_the_token_of_dex_says() {

@@ -1,19 +1,16 @@
 //! Proves that the real peers behave as the rest of the tests take for granted, with curl, Python
 //! and other people's clients in our place.
 
-mod peers;
-mod support;
-
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use peers::curl::Curl;
-use peers::dex::{self, Account};
-use peers::front_door::{LDAP, MOCK, RealDoor, SSO};
-use peers::keyring::{Keyring, State};
-use peers::kubectl::{ApiServer, kubectl};
-use peers::{Missing, apache, needs, oauth2_proxy, python, require, slapd};
+use testkit::peers::curl::Curl;
+use testkit::peers::dex::{self, Account};
+use testkit::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
+use testkit::peers::keyring::{Keyring, State};
+use testkit::peers::kubectl::{ApiServer, kubectl};
+use testkit::peers::{Missing, apache, needs, oauth2_proxy, python, require, slapd};
 
 // ------------------------------------------------------------ front doors
 
@@ -427,7 +424,10 @@ fn kubectl_asks_with_its_token() {
 
 #[test]
 fn a_keyring_is_open_locked_absent_or_hung() {
-    let secret_tool = needs!(peers::install::program("secret-tool", "libsecret-tools"));
+    let secret_tool = needs!(testkit::peers::install::program(
+        "secret-tool",
+        "libsecret-tools"
+    ));
     let tool = secret_tool.to_str().expect("a path");
     let lookup = |keyring: &Keyring| {
         let mut command = keyring.command("timeout");

@@ -3,8 +3,6 @@
 //! The rule that most of these hold up: the password goes to Dex's own form on the endpoint's own
 //! origin, over a way that nobody can listen on, and to nobody else.
 
-mod support;
-
 #[path = "shapes/broken.rs"]
 mod broken;
 #[path = "shapes/certificates.rs"]
@@ -23,10 +21,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use support::front_door::{FrontDoor, Options, PASSWORD, RelyingParty, USER, WrongPassword};
-use support::http::{Request, Response, Server, TestCa, forward};
-use support::kfp_api;
-use support::sandbox::{Output, Run, Sandbox};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, RelyingParty, USER, WrongPassword};
+use testkit::http::{Request, Response, Server, TestCa, forward};
+use testkit::kfp_api;
+use testkit::sandbox::{Output, Run, Sandbox};
 
 const SESSION: &str = "oauth2_proxy_kubeflow";
 

@@ -1,9 +1,6 @@
 //! Many callers, one login: who waits for whom, what becomes of the others when it goes wrong, and how a wrong password
 //! is sent once.
 
-mod peers;
-mod support;
-
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,14 +8,14 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 
-use peers::front_door::RealDoor;
-use peers::needs;
-use peers::slapd;
-use peers::visitor::Visitor;
-use support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use support::gate::Gate;
-use support::http::{Request, Response};
-use support::sandbox::{Output, Run, Running, Sandbox, files_beneath};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::gate::Gate;
+use testkit::http::{Request, Response};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::needs;
+use testkit::peers::slapd;
+use testkit::peers::visitor::Visitor;
+use testkit::sandbox::{Output, Run, Running, Sandbox, files_beneath};
 
 const WRONG: &str = "a wrong password";
 

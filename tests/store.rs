@@ -1,9 +1,6 @@
 //! Where sessions rest between two runs, and what many runs at once make of that. What a store does in each environment
 //! is in `environments.rs`.
 
-mod peers;
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,12 +8,12 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use peers::dex::{self, Account};
-use peers::front_door::RealDoor;
-use peers::keyring::{Keyring, State};
-use peers::visitor::Visitor;
-use peers::{Found, Missing, install, needs, slapd};
-use support::sandbox::Sandbox;
+use testkit::peers::dex::{self, Account};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::keyring::{Keyring, State};
+use testkit::peers::visitor::Visitor;
+use testkit::peers::{Found, Missing, install, needs, slapd};
+use testkit::sandbox::Sandbox;
 
 // ------------------------------------------------------------------- keyring
 
@@ -243,7 +240,7 @@ fn a_stored_answer_touches_no_network_and_no_authority() {
         "#!/bin/sh\nexec {} -f -o {} -e trace=%network,%file,%process {} \"$@\"\n",
         strace.display(),
         record.display(),
-        support::BINARY
+        testkit::binary()
     );
     fs::write(&binary, script).expect("a script");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);

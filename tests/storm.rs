@@ -6,9 +6,6 @@
 //! --test storm` plays the same doors each time; `STORM_DOORS=1000` more of them, `STORM_SEED=N` others.
 #![cfg(target_os = "linux")]
 
-mod google;
-mod support;
-
 #[path = "storm/at_dex.rs"]
 mod at_dex;
 #[path = "storm/at_google.rs"]
@@ -30,9 +27,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use support::dice::Dice;
-use support::http::TestCa;
-use support::players::play_all;
+use testkit::dice::Dice;
+use testkit::http::TestCa;
+use testkit::players::play_all;
 
 /// Is the seed of every run that names none.
 const SEED: u64 = 2026;

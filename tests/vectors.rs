@@ -4,10 +4,6 @@
 //! With `KFP_CREDENTIAL_VECTORS_HELPER=PROGRAM` another helper is run, over the vectors tagged `contract`; with
 //! `KFP_CREDENTIAL_VECTORS_ONLY=NAME` one vector only.
 
-mod google;
-mod peers;
-mod support;
-
 #[path = "vectors/configs.rs"]
 mod configs;
 #[path = "vectors/format.rs"]
@@ -27,8 +23,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use format::{Tag, Vector};
-use support::contract::{files_of, read_json, stem};
-use support::players::play_all;
+use testkit::contract::{files_of, read_json, stem};
+use testkit::players::play_all;
 
 const RUNS: &str = "protocol/vectors/runs";
 /// How many vectors are played at once: most of them wait for processes and sockets.
@@ -88,7 +84,7 @@ fn every_slug_has_a_vector() {
     }
     let excused: BTreeSet<&str> = WITHOUT_VECTOR.iter().map(|(slug, _)| *slug).collect();
     assert_eq!(missing, excused);
-    let readme = support::contract::read("protocol/vectors/README.md");
+    let readme = testkit::contract::read("protocol/vectors/README.md");
     for (slug, why) in WITHOUT_VECTOR {
         let row = format!("| `{slug}` | {why} |");
         assert!(readme.contains(&row), "{row}");
@@ -213,7 +209,7 @@ fn helper() -> (PathBuf, Vec<Tag>) {
     match variable("KFP_CREDENTIAL_VECTORS_HELPER") {
         Some(helper) => (helper.into(), vec![Tag::Contract]),
         None => (
-            support::BINARY.into(),
+            testkit::binary().into(),
             vec![Tag::Contract, Tag::KfpCredential],
         ),
     }

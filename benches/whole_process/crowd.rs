@@ -3,9 +3,9 @@
 
 use super::Result;
 use super::home::{Home, keep};
-use super::peers::front_door::RealDoor;
 use super::race::{Cost, Group};
 use super::targets::{Bound, Targets};
+use testkit::peers::front_door::RealDoor;
 
 const FEW: &str = "get, 5 contexts, 1 entry";
 const CONTEXTS: &str = "get, 1,000 contexts";

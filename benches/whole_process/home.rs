@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::Result;
-use super::peers::front_door::RealDoor;
-use super::peers::slapd;
 use super::race::{Contender, Environment};
-use super::support::{self, kfp_api};
+use testkit::kfp_api;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::slapd;
 
 const AUDIENCE: &str = "pipelines.kubeflow.org";
 /// Names contexts after the stores in which their sessions rest; `none` logs in each time.
@@ -83,7 +83,7 @@ contexts:{}{}
     }
 
     fn helper(&self, name: &'static str, verb: &str, context: &str) -> Contender {
-        let command = [support::BINARY, verb, "--context", context];
+        let command = [testkit::binary(), verb, "--context", context];
         Contender::new(name, command, self.environment())
     }
 

@@ -2,11 +2,11 @@
 
 use super::Result;
 use super::home::{Home, keep};
-use super::peers::front_door::RealDoor;
-use super::peers::install;
-use super::peers::keyring::{Keyring, State};
 use super::race::{Contender, Cost, Group};
 use super::targets::{Bound, Targets};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::install;
+use testkit::peers::keyring::{Keyring, State};
 
 const LOOKUP: &str = "secret-tool lookup";
 const GET: &str = "get, keyring";

@@ -9,11 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::home::Home;
-use super::peers::front_door::RealDoor;
-use super::peers::{python, slapd};
 use super::race::{Contender, Cost, Group};
 use super::targets::{Bound, Targets};
 use super::{Result, need};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::{python, slapd};
 
 const GET: &str = "get, no store";
 const PYTHON: &str = "Python, requests";

@@ -8,16 +8,16 @@ use serde_json::json;
 
 use super::Result;
 use super::home::Home;
-use super::peers::dex::{self, Dex};
-use super::peers::{self, Found, Missing, install};
 use super::race::Contender;
+use testkit::peers::dex::{self, Dex};
+use testkit::peers::{Found, Missing, install};
 
 /// Returns kubelogin after a login at a real Dex, which then ends: from here on it is answered from the cache or fails.
 pub(crate) fn kubelogin(home: &Home) -> Found<Contender> {
-    let program = peers::kubelogin::kubelogin()?;
+    let program = testkit::peers::kubelogin::kubelogin()?;
     let dex = Dex::start(dex::Options::default())?;
     let cache = home.path("kubelogin");
-    let command = peers::kubelogin::get_token(&program, &dex, dex::USER, &cache);
+    let command = testkit::peers::kubelogin::get_token(&program, &dex, dex::USER, &cache);
     let contender = Contender::new("kubelogin get-token", command, home.environment());
     match contender.run() {
         Ok(_) => Ok(contender),

@@ -3,10 +3,10 @@
 
 use super::home::{Home, is_kept, keep};
 use super::other_plugins::{gke_gcloud_auth_plugin, kubelogin};
-use super::peers::front_door::RealDoor;
 use super::race::{Contender, Cost, Group};
 use super::targets::{Bound, Targets};
 use super::{Result, need};
+use testkit::peers::front_door::RealDoor;
 
 const TRUE: &str = "/bin/true";
 const FILE: &str = "get, file store";

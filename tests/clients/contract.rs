@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::documents;
-use crate::exec;
-use crate::support::contract::{assert_valid, closed, read_json};
-use crate::table::COLUMNS;
-use crate::vector::{
+use testkit::clients::table::COLUMNS;
+use testkit::clients::vector::{
     Asked, ClientVector, ClientsSay, DocumentVector, ExecFound, Outcome, SchemaSays, read_all,
 };
-use crate::words::Words;
+use testkit::clients::words::Words;
+use testkit::clients::{documents, exec};
+use testkit::contract::{assert_valid, closed, read_json};
 
 /// The topics that share the last column of the table.
 const OTHER_TOPICS: [&str; 9] = [

@@ -3,10 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use crate::peers::clients::{folder, java_class_path};
-use crate::peers::{Missing, install, needs};
-use crate::support::front_door::{FrontDoor, Options, PASSWORD};
-use crate::support::transcript::{Shell, blocks};
+use testkit::front_door::{FrontDoor, Options, PASSWORD};
+use testkit::peers::clients::{folder, java_class_path};
+use testkit::peers::{Missing, install, needs};
+use testkit::transcript::{Shell, blocks};
 
 const GUIDE: &str = "protocol/guides/languages.md";
 

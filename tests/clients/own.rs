@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::peers::clients::folder;
-use crate::peers::{install, needs};
+use testkit::peers::clients::folder;
+use testkit::peers::{install, needs};
 
 #[test]
 fn the_python_client_bears_forks_interruptions_and_floods() {

@@ -6,13 +6,13 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::driver;
-use crate::peers::clients::{Driver, Language};
-use crate::peers::front_door::RealDoor;
-use crate::peers::{dex, require};
-use crate::support::BINARY;
-use crate::support::sandbox::Sandbox;
-use crate::table::Table;
+use testkit::binary;
+use testkit::clients::driver;
+use testkit::clients::table::Table;
+use testkit::peers::clients::{Driver, Language};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::{dex, require};
+use testkit::sandbox::Sandbox;
 
 const EXPERIMENTS: &str = "/apis/v2beta1/experiments?namespace=team-a";
 const WRONG_PASSWORD: &str = "not-the-password-5d1e";
@@ -139,7 +139,7 @@ impl<'a> Visit<'a> {
     /// Runs the driver with the real binary, and counts the login forms that come to Dex.
     fn ask(&self, context: &str, input: &Value, logins: usize) -> Result<Vec<Value>, String> {
         let mut input = input.clone();
-        input["exec"] = json!({"command": BINARY, "args": ["get", "--context", context]});
+        input["exec"] = json!({"command": binary(), "args": ["get", "--context", context]});
         let before = self.door.posts();
         let nowhere = format!("unix:path={}", self.home.home().join("no-bus").display());
         let env = BTreeMap::from([("DBUS_SESSION_BUS_ADDRESS".to_owned(), nowhere)]);

@@ -12,13 +12,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::driver;
-use crate::peers::clients::Driver;
-use crate::peers::{install, require};
-use crate::stage::write_program;
-use crate::support::contract::{assert_valid, closed, read_json};
-use crate::support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use crate::table::{Table, drivers};
+use testkit::clients::driver;
+use testkit::clients::stage::write_program;
+use testkit::clients::table::{Table, drivers};
+use testkit::contract::{assert_valid, closed, read_json};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::peers::clients::Driver;
+use testkit::peers::{install, require};
 
 const SCRIPT: &str = include_str!("toy_helper.sh");
 const TOKEN: &str = "toy-token-4b1f";

@@ -53,7 +53,10 @@ fn quick(home: &Sandbox, args: &[&str], env: &[(&str, &str)]) -> Output {
         .iter()
         .map(|(name, value)| format!("export {name}='{value}'\n"))
         .collect();
-    let script = format!("#!/bin/sh\nulimit -v 1500000\n{exports}exec {BINARY} \"$@\"\n");
+    let script = format!(
+        "#!/bin/sh\nulimit -v 1500000\n{exports}exec {} \"$@\"\n",
+        binary()
+    );
     let script = home.file("bounded.sh", script);
     set_mode(&script, 0o700);
     let output = home.command(args).by(&script).run();

@@ -87,7 +87,7 @@ fn a_log_that_cannot_be_written_is_told() {
 
 /// Prepares the binary with streams of the test's own.
 fn raw(home: &Sandbox, args: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command
         .args(args)
         .env_clear()

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::support::front_door::{FrontDoor, Options, PASSWORD};
-use crate::support::sandbox::files_beneath;
+use testkit::front_door::{FrontDoor, Options, PASSWORD};
+use testkit::sandbox::files_beneath;
 
 fn door(users: &[String]) -> FrontDoor {
     let users = users.iter().map(|user| (user.clone(), PASSWORD.to_owned()));

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::peers::dex::{self, Connector, Dex};
-use crate::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
-use crate::peers::needs;
-use crate::peers::oidc_provider::{self, OidcProvider};
-use crate::peers::slapd;
-use crate::peers::visitor::Visitor;
-use crate::support::http::{Response, Server, forward};
-use crate::support::sandbox::{Output, Sandbox};
+use testkit::http::{Response, Server, forward};
+use testkit::peers::dex::{self, Connector, Dex};
+use testkit::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
+use testkit::peers::needs;
+use testkit::peers::oidc_provider::{self, OidcProvider};
+use testkit::peers::slapd;
+use testkit::peers::visitor::Visitor;
+use testkit::sandbox::{Output, Sandbox};
 
 #[test]
 fn of_several_connectors_local_is_taken() {
@@ -106,7 +106,7 @@ fn a_real_provider_behind_dex_is_no_second_dex() {
         client_id: "dex",
         client_secret: "sso-client-secret-80",
         redirect_uris: vec!["http://127.0.0.1/dex/callback"],
-        key: include_str!("../google/test-key-google.pem"),
+        key: include_str!("../keys/test-key-google.pem"),
         account: dex::USER.email,
         consent_page: true,
         rotation: false,

@@ -1,12 +1,12 @@
 //! What people give as the endpoint, and what is made of it.
 
-use crate::peers::dex;
-use crate::peers::front_door::RealDoor;
-use crate::peers::needs;
-use crate::peers::visitor::{Visitor, ask_with_headers, experiments, header_lines};
-use crate::support::http::{Response, Server};
-use crate::support::kfp_api;
-use crate::support::sandbox::{Output, Sandbox};
+use testkit::http::{Response, Server};
+use testkit::kfp_api;
+use testkit::peers::dex;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::needs;
+use testkit::peers::visitor::{Visitor, ask_with_headers, experiments, header_lines};
+use testkit::sandbox::{Output, Sandbox};
 
 #[test]
 fn the_gateways_origin_leads_to_the_api_below_it() {

@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::peers::dex;
-use crate::peers::front_door::RealDoor;
-use crate::peers::needs;
-use crate::peers::visitor::{Visitor, curl, experiments, feed};
+use testkit::peers::dex;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::needs;
+use testkit::peers::visitor::{Visitor, curl, experiments, feed};
 
 const STORED: [&str; 2] = ["--store", "file"];
 

@@ -1,11 +1,11 @@
 //! Ways to the servers: addresses, proxies, plain http, and who is told what on the way.
 
 use crate::LOGIN;
-use crate::peers::dex;
-use crate::peers::front_door::RealDoor;
-use crate::peers::needs;
-use crate::peers::visitor::{Visitor, curl, experiments};
-use crate::support::http::{Request, Response, Server, forward};
+use testkit::http::{Request, Response, Server, forward};
+use testkit::peers::dex;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::needs;
+use testkit::peers::visitor::{Visitor, curl, experiments};
 
 /// Is an endpoint on another machine, as far as anybody can tell: only the proxy knows the way.
 const ELSEWHERE: &str = "http://kubeflow.test/pipeline";

@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::LOGIN;
-use crate::peers::dex;
-use crate::peers::front_door::RealDoor;
-use crate::peers::needs;
-use crate::peers::visitor::{Visitor, cookie_names, curl, experiments};
-use crate::support::sandbox::files_beneath;
+use testkit::peers::dex;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::needs;
+use testkit::peers::visitor::{Visitor, cookie_names, curl, experiments};
+use testkit::sandbox::files_beneath;
 
 #[test]
 fn the_authoritys_file_makes_it_trusted() {

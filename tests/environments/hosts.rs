@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use crate::namespace::{Namespace, Wrapped, give_away};
-use crate::peers::keyring::{Keyring, State};
-use crate::peers::{Found, Missing, needs};
-use crate::support::sandbox::Sandbox;
 use crate::table::Environment;
 use crate::user::{User, note};
+use testkit::peers::keyring::{Keyring, State};
+use testkit::peers::{Found, Missing, needs};
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn home_is_read_only() {
@@ -240,7 +240,7 @@ fn two_users_on_one_host() {
         door: owner.door,
     };
     give_away(&stranger.home, STRANGER);
-    let password = crate::support::front_door::PASSWORD;
+    let password = testkit::front_door::PASSWORD;
     stranger
         .home
         .env("KFP_CREDENTIAL_PASSWORD", &stranger.home.secret(password));

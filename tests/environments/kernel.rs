@@ -3,10 +3,10 @@
 use std::process::{Command, Stdio};
 
 use crate::namespace::{Wrapped, give_away};
-use crate::peers::{install, needs, visitor};
-use crate::support::sandbox::Sandbox;
 use crate::table::Environment;
 use crate::user::User;
+use testkit::peers::{install, needs, visitor};
+use testkit::sandbox::Sandbox;
 
 const PLACE: &str = "kernel's keyring";
 /// Users of whom nothing else is in the kernel's keyrings.

@@ -3,13 +3,13 @@
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use crate::peers::keepassxc::KeePassXc;
-use crate::peers::keyring::{Keyring, State};
-use crate::peers::needs;
-use crate::support::http::Request;
-use crate::support::sandbox::Sandbox;
 use crate::table::Environment;
 use crate::user::{User, note};
+use testkit::http::Request;
+use testkit::peers::keepassxc::KeePassXc;
+use testkit::peers::keyring::{Keyring, State};
+use testkit::peers::needs;
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn no_d_bus() {

@@ -4,10 +4,10 @@
 use std::net::TcpListener;
 
 use crate::namespace::Namespace;
-use crate::peers::needs;
-use crate::support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use crate::support::http::{Response, Server};
-use crate::support::sandbox::Sandbox;
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::http::{Response, Server};
+use testkit::peers::needs;
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn localhost_is_this_machine_whatever_the_resolver_says() {

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::peers::process::{self, Process};
-use crate::peers::{Found, Missing, install};
-use crate::support::BINARY;
-use crate::support::sandbox::Sandbox;
+use testkit::binary;
+use testkit::peers::process::{self, Process};
+use testkit::peers::{Found, Missing, install};
+use testkit::sandbox::Sandbox;
 
 /// Is a user and mount namespace in which we are root; it ends with its owner.
 pub struct Namespace {
@@ -61,7 +61,10 @@ impl Namespace {
             .map(|word| word.to_string_lossy())
             .collect();
         let line = format!("{} {}", self.nsenter.display(), words.join(" "));
-        script(self.folder.path(), &format!("exec {line} {BINARY} \"$@\""))
+        script(
+            self.folder.path(),
+            &format!("exec {line} {} \"$@\"", binary()),
+        )
     }
 
     /// Makes a program that is ours, run in a container of its own inside: a folder of its own lies at this path.
@@ -73,12 +76,13 @@ impl Namespace {
             .map(|word| word.to_string_lossy())
             .collect();
         let line = format!(
-            r#"exec {} {} {} -m sh -euc 'mount --bind "$1" "$2"; shift 2; exec "$@"' sh {} {} {BINARY} "$@""#,
+            r#"exec {} {} {} -m sh -euc 'mount --bind "$1" "$2"; shift 2; exec "$@"' sh {} {} {} "$@""#,
             self.nsenter.display(),
             words.join(" "),
             unshare.display(),
             own.display(),
-            path.display()
+            path.display(),
+            binary()
         );
         Ok(script(own, &line))
     }
@@ -100,7 +104,7 @@ pub struct Wrapped {
 impl Wrapped {
     pub fn in_words(words: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let binary = script(folder.path(), &format!("exec {words} {BINARY} \"$@\""));
+        let binary = script(folder.path(), &format!("exec {words} {} \"$@\"", binary()));
         Self {
             binary,
             _folder: folder,
@@ -142,7 +146,7 @@ impl Wrapped {
         }
         let folder = TempDir::new().expect("a temporary folder");
         let copy = folder.path().join("kfp-credential");
-        fs::copy(BINARY, &copy).expect("a copy of the binary");
+        fs::copy(binary(), &copy).expect("a copy of the binary");
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(folder.path(), open).expect("mode 0755");
         let (setpriv, copy) = (setpriv.display(), copy.display());

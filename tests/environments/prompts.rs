@@ -1,10 +1,10 @@
 //! A locked keyring and a person at its prompt: only `login` may bring it up.
 
-use crate::peers::keyring::{self, Keyring};
-use crate::peers::needs;
-use crate::support::sandbox::Output;
 use crate::table::Environment;
 use crate::user::{User, note};
+use testkit::peers::keyring::{self, Keyring};
+use testkit::peers::needs;
+use testkit::sandbox::Output;
 
 #[test]
 fn a_person_answers() {

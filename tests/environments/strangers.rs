@@ -6,14 +6,14 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use crate::namespace::{Wrapped, give_away};
-use crate::peers::keyring::{Keyring, State};
-use crate::peers::needs;
-use crate::support::front_door::{PASSWORD, USER};
-use crate::support::http::Request;
-use crate::support::sandbox::Sandbox;
 use crate::table::Environment;
 use crate::thief::Thief;
 use crate::user::{User, note};
+use testkit::front_door::{PASSWORD, USER};
+use testkit::http::Request;
+use testkit::peers::keyring::{Keyring, State};
+use testkit::peers::needs;
+use testkit::sandbox::Sandbox;
 
 /// Nobody: D-Bus wants users whom the system knows.
 const STRANGER: u32 = 65_534;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::front_door::{FrontDoor, Options, PASSWORD, USER};
-use crate::support::http::{Request, Response};
-use crate::support::sandbox::{Output, Sandbox};
 use crate::table::{Environment, Row};
+use testkit::front_door::{FrontDoor, Options, PASSWORD, USER};
+use testkit::http::{Request, Response};
+use testkit::sandbox::{Output, Sandbox};
 
 /// Is the longest that a run may take which asks nobody.
 const BOUND: Duration = Duration::from_secs(3);

@@ -1,7 +1,7 @@
 //! A stored token is answered for the account that it was made for, and for no other.
 
 use super::*;
-use crate::support::BINARY;
+use testkit::binary;
 
 /// Writes one context behind IAP whose tokens are stored.
 fn storing(machine: &Machine, keys: &str) {
@@ -53,7 +53,7 @@ fn a_relative_path_in_another_folder_is_another_file() {
             };
             let go = machine.sandbox.file(
                 "go",
-                format!("#!/bin/sh\ncd '{folder}' && exec '{BINARY}' \"$@\"\n"),
+                format!("#!/bin/sh\ncd '{folder}' && exec '{}' \"$@\"\n", binary()),
             );
             let output = machine
                 .sandbox
@@ -119,7 +119,8 @@ fn another_pod_on_one_home_is_another_account() {
         "pod",
         format!(
             "#!/bin/sh\nexec unshare --user --map-root-user --uts \
-             sh -c 'echo other > /proc/sys/kernel/hostname && exec \"$@\"' sh '{BINARY}' \"$@\"\n"
+             sh -c 'echo other > /proc/sys/kernel/hostname && exec \"$@\"' sh '{}' \"$@\"\n",
+            binary()
         ),
     );
     let run = machine.sandbox.command(&["get"]).by(&made_runnable(pod));
@@ -138,8 +139,9 @@ fn a_file_that_comes_through_a_pipe_is_read_once_and_known_by_what_it_holds() {
         let through = machine.sandbox.file(
             "through",
             format!(
-                "#!/bin/sh\ncat '{}' | GOOGLE_APPLICATION_CREDENTIALS=/dev/fd/0 '{BINARY}' \"$@\"\n",
-                key.display()
+                "#!/bin/sh\ncat '{}' | GOOGLE_APPLICATION_CREDENTIALS=/dev/fd/0 '{}' \"$@\"\n",
+                key.display(),
+                binary()
             ),
         );
         let run = machine.sandbox.command(&["get"]);

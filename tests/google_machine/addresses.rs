@@ -85,7 +85,7 @@ fn no_key_of_a_credential_file_sends_into_a_bucket() {
 #[test]
 fn the_metadata_server_is_never_asked_in_googles_own_words_by_a_credential_file() {
     let machine = Machine::new();
-    let server = support::http::Server::start(|_| Response::text(200, "a token of the machine"));
+    let server = testkit::http::Server::start(|_| Response::text(200, "a token of the machine"));
     let near = server.origin();
     let link = "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token";
     for (url, header, value) in [
@@ -114,12 +114,12 @@ fn runner(request: &Request) -> Response {
     let bearer = format!("Bearer {REQUEST_TOKEN}");
     let is_its = request.path() == "/x//idtoken"
         && request.query("api-version").as_deref() == Some("2.0")
-        && request.query("audience").as_deref() == Some(google::POOL_AUDIENCE)
+        && request.query("audience").as_deref() == Some(testkit::google::POOL_AUDIENCE)
         && request.header("authorization") == Some(&*bearer);
     if !is_its {
         return Response::text(401, "unauthorized");
     }
-    let token = json!({"count": 1, "value": google::SUBJECT_TOKEN});
+    let token = json!({"count": 1, "value": testkit::google::SUBJECT_TOKEN});
     Response::json(200, token.to_string())
 }
 
@@ -139,7 +139,7 @@ fn github_actions_federation_works_at_the_runners_own_address_and_nowhere_else()
     let file_for = |host: &str| {
         let url = format!(
             "https://{host}/x//idtoken?api-version=2.0&audience={}",
-            google::POOL_AUDIENCE
+            testkit::google::POOL_AUDIENCE
         );
         let source = json!({
             "url": url,

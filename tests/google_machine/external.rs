@@ -14,8 +14,8 @@ fn a_file_gives_the_subject_token_as_text_or_in_json() {
     let machine = Machine::new();
     let text = machine
         .sandbox
-        .file("text", format!("{}\n", google::SUBJECT_TOKEN));
-    let content = json!({"value": google::SUBJECT_TOKEN}).to_string();
+        .file("text", format!("{}\n", testkit::google::SUBJECT_TOKEN));
+    let content = json!({"value": testkit::google::SUBJECT_TOKEN}).to_string();
     let json_file = machine.sandbox.file("json", content);
     let format = json!({"type": "json", "subject_token_field_name": "value"});
     for source in [
@@ -45,10 +45,10 @@ fn a_file_gives_the_subject_token_as_text_or_in_json() {
 #[test]
 fn a_url_of_this_machine_gives_the_subject_token() {
     let machine = Machine::new();
-    let server = support::http::Server::start(|request| match request.header("metadata") {
+    let server = testkit::http::Server::start(|request| match request.header("metadata") {
         Some("True") => Response::json(
             200,
-            json!({"access_token": google::SUBJECT_TOKEN}).to_string(),
+            json!({"access_token": testkit::google::SUBJECT_TOKEN}).to_string(),
         ),
         _ => Response::text(400, "no header"),
     });
@@ -110,7 +110,7 @@ mod executable {
         machine.sandbox.env(ALLOW, "1");
         let script = format!(
             "printf '%s\\n' \"$@\" > ~/arguments\nenv | grep ^GOOGLE_EXTERNAL > ~/variables\necho noise >&2\necho '{}'",
-            answer(google::SUBJECT_TOKEN, 600)
+            answer(testkit::google::SUBJECT_TOKEN, 600)
         );
         let command = program(&machine, &script);
         let output = machine.sandbox.home().join("output");
@@ -121,7 +121,10 @@ mod executable {
         assert_eq!(read("arguments"), "first\nsecond word\n");
         let variables = read("variables");
         for line in [
-            format!("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE={}", google::POOL_AUDIENCE),
+            format!(
+                "GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE={}",
+                testkit::google::POOL_AUDIENCE
+            ),
             "GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE=urn:ietf:params:oauth:token-type:jwt".to_owned(),
             "GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE=0".to_owned(),
             "GOOGLE_EXTERNAL_ACCOUNT_REVOKE=0".to_owned(),
@@ -142,10 +145,10 @@ mod executable {
         let command = program(&machine, "echo ran >> ~/runs; cat ~/next > ~/output");
         let output = machine
             .sandbox
-            .file("output", answer(google::SUBJECT_TOKEN, 600));
+            .file("output", answer(testkit::google::SUBJECT_TOKEN, 600));
         machine
             .sandbox
-            .file("next", answer(google::SUBJECT_TOKEN, 600));
+            .file("next", answer(testkit::google::SUBJECT_TOKEN, 600));
         federated(
             &machine,
             &json!({"executable": {"command": command, "output_file": output}}),

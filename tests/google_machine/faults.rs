@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use google::Refusal;
-use support::http::Server;
+use testkit::google::Refusal;
+use testkit::http::Server;
 
 #[test]
 fn nothing_found_says_what_was_looked_for() {
@@ -103,7 +103,7 @@ fn a_stranger_is_sent_nothing() {
     let machine = Machine::new();
     machine.iap("");
     let evil = "https://evil.example/steal";
-    let source = json!({"file": machine.sandbox.file("subject", google::SUBJECT_TOKEN)});
+    let source = json!({"file": machine.sandbox.file("subject", testkit::google::SUBJECT_TOKEN)});
     let with = |mut file: Value, key: &str| {
         file[key] = json!(evil);
         file
@@ -147,7 +147,7 @@ fn no_server_of_google_repeats_what_was_sent_to_another() {
 fn what_cannot_mint_an_id_token_says_what_can() {
     let machine = Machine::new();
     machine.iap("");
-    let source = json!({"file": machine.sandbox.file("subject", google::SUBJECT_TOKEN)});
+    let source = json!({"file": machine.sandbox.file("subject", testkit::google::SUBJECT_TOKEN)});
     for file in [
         files::authorized_user("1//made-up"),
         files::external_account(&source, None),

@@ -92,7 +92,10 @@ fn the_sdks_clients_fill_no_context_of_another_endpoint() {
 fn the_sdks_desktop_client_logs_nobody_in_for_another_endpoint() {
     let machine = machine();
     for (name, value) in [
-        ("KF_PIPELINES_APP_OAUTH2_CLIENT_ID", google::DESKTOP_CLIENT),
+        (
+            "KF_PIPELINES_APP_OAUTH2_CLIENT_ID",
+            testkit::google::DESKTOP_CLIENT,
+        ),
         ("KF_PIPELINES_APP_OAUTH2_CLIENT_SECRET", DESKTOP_SECRET),
     ] {
         machine.sandbox.env(name, value);
@@ -112,8 +115,8 @@ fn the_sdks_desktop_client_logs_nobody_in_for_another_endpoint() {
 #[test]
 fn the_sdks_token_file_is_not_taken_for_a_foreign_endpoint() {
     let machine = Machine::new();
-    let token = support::kfp_api::service_account_token("pipelines.kubeflow.org", 3600);
-    let server = support::http::Server::start(|_| Response::json(200, r#"{"multi_user":false}"#));
+    let token = testkit::kfp_api::service_account_token("pipelines.kubeflow.org", 3600);
+    let server = testkit::http::Server::start(|_| Response::json(200, r#"{"multi_user":false}"#));
     let file = machine.sandbox.file("token", &token);
     machine.sandbox.secret(&token);
     machine

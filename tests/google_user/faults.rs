@@ -5,10 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use serde_json::json;
 
 use super::*;
-use crate::google::Refusal;
-use crate::google::stand_in::visit;
 use crate::paste::redirected;
-use crate::support::terminal::Terminal;
+use testkit::google::Refusal;
+use testkit::google::stand_in::visit;
+use testkit::terminal::Terminal;
 
 /// Asserts that a login fails so, and that nothing of it stays.
 #[track_caller]

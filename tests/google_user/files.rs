@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::peers::{needs, python};
+use testkit::peers::{needs, python};
 
 fn json_of(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
@@ -208,7 +208,7 @@ fn the_sdk_reads_an_export() {
                 "-W",
                 "ignore",
                 "-c",
-                include_str!("../google/kfp_login.py"),
+                include_str!("../testkit/src/google/kfp_login.py"),
             ])
             .args([&format!("https://{IAP_HOST}/pipeline"), IAP_CLIENT, "", ""])
             .env_clear()

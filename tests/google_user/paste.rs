@@ -1,8 +1,8 @@
 //! A browser on another machine: the person pastes what it ends at.
 
 use super::*;
-use crate::support::sandbox::Running;
-use crate::support::terminal::Terminal;
+use testkit::sandbox::Running;
+use testkit::terminal::Terminal;
 
 const PROMPT: &str = "Address or code: ";
 
@@ -82,7 +82,7 @@ fn the_answer_of_another_login_is_refused() {
 fn a_browser_on_this_machine_needs_no_pasting() {
     let (person, terminal) = (Person::new(), Terminal::open());
     let (running, back) = redirected(&person, &terminal, &["--no-browser"]);
-    assert_eq!(google::stand_in::visit(&back).status, 200);
+    assert_eq!(testkit::google::stand_in::visit(&back).status, 200);
     running
         .wait()
         .assert_success()

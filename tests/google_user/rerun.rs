@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::support::BINARY;
-use crate::support::sandbox::files_beneath;
+use testkit::binary;
+use testkit::sandbox::files_beneath;
 
 const EXEC: [&str; 3] = ["get", "-o", "exec"];
 
@@ -113,7 +113,7 @@ fn another_client_and_another_form_ask_nobody() {
     client.person.run(&["get"]).assert_success();
     // A shell between us is a parent of its own.
     let script = client.person.sandbox.file("other-client", "");
-    let shell = format!("#!/bin/sh\n\"{BINARY}\" \"$@\"\nexit $?\n");
+    let shell = format!("#!/bin/sh\n\"{}\" \"$@\"\nexit $?\n", binary());
     fs::write(&script, shell).expect("a script");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     fs::set_permissions(&script, mode).expect("its mode");

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::google::stand_in::Options;
-use crate::peers::needs;
-use crate::peers::oidc_provider::{self, OidcProvider};
-use crate::peers::{Found, install};
-use crate::support::gate::Gate;
-use crate::support::http::Request;
+use testkit::gate::Gate;
+use testkit::google::stand_in::Options;
+use testkit::http::Request;
+use testkit::peers::needs;
+use testkit::peers::oidc_provider::{self, OidcProvider};
+use testkit::peers::{Found, install};
 
 /// Is a person who is logged in at a server that rotates.
 struct Rotating {

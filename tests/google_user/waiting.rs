@@ -1,7 +1,7 @@
 //! Callers in the background while a person is in the browser.
 
 use super::*;
-use crate::support::gate::Gate;
+use testkit::gate::Gate;
 
 #[test]
 fn a_login_in_the_browser_is_waited_for() {

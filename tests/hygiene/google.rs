@@ -3,13 +3,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
-use crate::google::{
+use testkit::google::{
     DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, PIPELINES_HOST, Refusal,
     SERVICE_ACCOUNT, files, jwt,
 };
-use crate::support::http::Response;
+use testkit::http::Response;
 
-const PERSON: &str = crate::google::USER;
+const PERSON: &str = testkit::google::USER;
 const SDK_FILE: &str = ".config/kfp/credentials.json";
 
 // ------------------------------------------------------------------- a person
@@ -239,7 +239,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Found<Self> {
-        let tape = Tape::start_of(Path::new(BINARY))?;
+        let tape = Tape::start_of(Path::new(binary()))?;
         let (google, home) = (Google::default(), Sandbox::with_binary(tape.binary()));
         for (name, value) in google.env() {
             home.env(name, &value);

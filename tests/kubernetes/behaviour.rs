@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::stage::{Change, HelperRun, Scene, Script, V1, V1BETA1, holds, play};
-use crate::peers::Found;
-use crate::peers::kubernetes_clients::Client;
+use testkit::peers::Found;
+use testkit::peers::kubernetes_clients::Client;
 
 /// Is a row of the table: the cell of each column.
 pub(crate) type Row = BTreeMap<&'static str, String>;

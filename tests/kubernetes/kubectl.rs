@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::peers::kubectl::{kubectl, newest};
-use crate::peers::needs;
 use crate::stage::{HelperRun, PODS, Script, Stage, V1, V1BETA1};
-use crate::support::BINARY;
-use crate::support::outside::surround;
-use crate::support::sandbox::Sandbox;
+use testkit::binary;
+use testkit::outside::surround;
+use testkit::peers::kubectl::{kubectl, newest};
+use testkit::peers::needs;
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn it_sends_the_token_without_a_word() {
@@ -106,7 +106,7 @@ fn an_allowlist_can_name_us() {
     let kubectl = needs!(newest());
     for (listed, allowed) in [
         ("kfp-credential", true),
-        (BINARY, true),
+        (binary(), true),
         ("some-other-plugin", false),
     ] {
         let scene = Scene::new(Script {

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::BINARY;
-use crate::support::http::{Request, Response, Server, TestCa};
-use crate::support::kfp_api::service_account_token;
-use crate::support::outside::surround;
-use crate::support::sandbox::Sandbox;
+use testkit::binary;
+use testkit::http::{Request, Response, Server, TestCa};
+use testkit::kfp_api::service_account_token;
+use testkit::outside::surround;
+use testkit::sandbox::Sandbox;
 
 pub(crate) const V1: &str = "client.authentication.k8s.io/v1";
 pub(crate) const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
@@ -253,7 +253,7 @@ impl Stage {
     fn user(&self, home: &Sandbox, version: &str, format: &str) -> String {
         let name = self.script.name;
         let record = self.record.to_string_lossy();
-        let ours = [("HELPER", BINARY), ("RECORD", &*record)];
+        let ours = [("HELPER", binary()), ("RECORD", &*record)];
         let env: Vec<Value> = ours
             .iter()
             .chain(self.script.env)

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::peers::python::{self, Environment, succeed};
-use crate::peers::{Found, install, process};
+use testkit::peers::python::{self, Environment, succeed};
+use testkit::peers::{Found, install, process};
 
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{build, home, script, token_context};
-use crate::peers::{needs, python};
-use crate::support::http::{Request, Server, TestCa};
-use crate::support::kfp_api::{self, service_account_token};
+use testkit::http::{Request, Server, TestCa};
+use testkit::kfp_api::{self, service_account_token};
+use testkit::peers::{needs, python};
 
 #[test]
 fn kfp_2_reaches_the_endpoint_as_the_context_says() {

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::{build, home_of_user};
-use crate::peers::front_door::RealDoor;
-use crate::peers::python::Environment;
-use crate::peers::{needs, python};
-use crate::support::sandbox::files_beneath;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::python::Environment;
+use testkit::peers::{needs, python};
+use testkit::sandbox::files_beneath;
 
 #[test]
 fn the_wheel_works_where_there_is_nothing_but_python() {

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{build, home_of_user};
-use crate::peers::front_door::RealDoor;
-use crate::peers::python::Environment;
-use crate::peers::{needs, python};
-use crate::support::transcript::document;
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::python::Environment;
+use testkit::peers::{needs, python};
+use testkit::transcript::document;
 
 #[test]
 fn the_program_of_the_readme_succeeds_though_its_session_is_killed_twice() {

@@ -1,8 +1,8 @@
 //! Logging in as a person from Python, where getpass stands for the notebook's cell.
 
 use super::{build, dex_context, home, script};
-use crate::peers::front_door::RealDoor;
-use crate::peers::{dex, needs, python};
+use testkit::peers::front_door::RealDoor;
+use testkit::peers::{dex, needs, python};
 
 #[test]
 fn login_asks_for_the_password_and_hands_it_over_a_pipe() {

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{build, home, script, token_context};
-use crate::peers::{needs, python};
-use crate::support::http::{Request, Response, Server};
-use crate::support::kfp_api::{self, service_account_token};
-use crate::support::sandbox::Sandbox;
+use testkit::http::{Request, Response, Server};
+use testkit::kfp_api::{self, service_account_token};
+use testkit::peers::{needs, python};
+use testkit::sandbox::Sandbox;
 
 #[test]
 fn kfp_2_sees_no_empty_answer() {

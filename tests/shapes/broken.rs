@@ -128,7 +128,7 @@ fn no_open_files_left_is_said_as_what_it_is() {
     ] {
         let script = format!(
             "#!/bin/sh\nulimit -n {limit}\nexec {} \"$@\"\n",
-            support::BINARY
+            testkit::binary()
         );
         std::fs::write(&wrapped, script).expect("a script");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);

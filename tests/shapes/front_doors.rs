@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::support::front_door::Connector;
+use testkit::front_door::Connector;
 
 #[test]
 fn a_form_of_before_dex_2_29_is_filled_in() {

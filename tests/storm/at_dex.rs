@@ -9,14 +9,12 @@ use serde_json::Value;
 use crate::attack::Attack;
 use crate::elsewhere::Elsewhere;
 use crate::mutation::{OF_PAGES, Scene};
-use crate::support::contract;
-use crate::support::dice::Dice;
-use crate::support::front_door::{
-    Connector, FrontDoor, Options, RelyingParty, USER, WrongPassword,
-};
-use crate::support::http::{Request, TestCa};
-use crate::support::sandbox::{Output, Sandbox};
 use crate::{Played, holds};
+use testkit::contract;
+use testkit::dice::Dice;
+use testkit::front_door::{Connector, FrontDoor, Options, RelyingParty, USER, WrongPassword};
+use testkit::http::{Request, TestCa};
+use testkit::sandbox::{Output, Sandbox};
 
 const PASSWORD: &str = "correct horse+battery&staple";
 const TEAM: &str = "header-value-of-the-team";

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::attack::Attack;
-use crate::google::{
+use crate::mutation::{OF_JSON, Scene};
+use crate::{Played, holds};
+use testkit::contract;
+use testkit::dice::Dice;
+use testkit::google::{
     CLOUD_PLATFORM, DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, Options,
     PIPELINES_HOST, SERVICE_ACCOUNT, SUBJECT_TOKEN, TARGET_ACCOUNT, USER, files, jwt,
 };
-use crate::mutation::{OF_JSON, Scene};
-use crate::support::contract;
-use crate::support::dice::Dice;
-use crate::support::http::{Request, Response, Server};
-use crate::support::sandbox::{Output, Sandbox};
-use crate::{Played, holds};
+use testkit::http::{Request, Response, Server};
+use testkit::sandbox::{Output, Sandbox};
 
 const TEAM: &str = "header-value-of-the-team";
 /// Is another host on the internet, as the proxy of the stand-ins has it.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::mutation::{Family, Mutation, Scene};
-use crate::support::dice::Dice;
-use crate::support::http::Response;
+use testkit::dice::Dice;
+use testkit::http::Response;
 
 /// Is what becomes of the answers of one door.
 pub(crate) struct Attack {

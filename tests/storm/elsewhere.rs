@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use crate::support::front_door::{FrontDoor, Options};
-use crate::support::http::TestCa;
+use testkit::front_door::{FrontDoor, Options};
+use testkit::http::TestCa;
 
 /// Is the other origins of one door.
 pub(crate) struct Elsewhere {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::contract;
-use crate::support::sandbox::{Output, Run, Sandbox, files_beneath};
+use testkit::contract;
+use testkit::sandbox::{Output, Run, Sandbox, files_beneath};
 
 /// How long an attacked login may take, by its `--timeout`.
 const LIMIT: Duration = Duration::from_secs(3);

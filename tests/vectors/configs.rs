@@ -10,8 +10,8 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::is_chosen;
-use crate::support::contract::{compiled, files_of, read_json, stem};
-use crate::support::sandbox::{Output, Sandbox};
+use testkit::contract::{compiled, files_of, read_json, stem};
+use testkit::sandbox::{Output, Sandbox};
 
 #[test]
 fn what_is_valid_is_taken_by_schema_and_program() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::contract;
+use testkit::contract;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

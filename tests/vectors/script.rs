@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::format::{Answer, Asked, Exchange, Fault, Reply, Values};
 use super::pattern::{Expected, Placeholders};
-use crate::support::http::{Request, Response};
+use testkit::http::{Request, Response};
 
 /// How long a run may take to come to its last exchange.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -15,14 +15,14 @@ use url::Url;
 use super::format::{self, Beside, Earlier, File, FileKind, Keyring, StoredAfter, Typing, Vector};
 use super::pattern::{Expected, Placeholders};
 use super::script::Script;
-use crate::google::proxy::Proxy;
-use crate::google::stand_in::visit;
-use crate::peers::{self, keyring};
-use crate::support::contract::{assert_valid, closed, plain_exec_credential, read_json};
-use crate::support::http::{Server, TestCa};
-use crate::support::kfp_api::made_up_jwt;
-use crate::support::sandbox::{Output, Run, Running, Sandbox};
-use crate::support::terminal::Terminal;
+use testkit::contract::{assert_valid, closed, plain_exec_credential, read_json};
+use testkit::google::proxy::Proxy;
+use testkit::google::stand_in::visit;
+use testkit::http::{Server, TestCa};
+use testkit::kfp_api::made_up_jwt;
+use testkit::peers::keyring;
+use testkit::sandbox::{Output, Run, Running, Sandbox};
+use testkit::terminal::Terminal;
 
 const LOG: &str = "words.log";
 
@@ -70,7 +70,7 @@ impl<'a> Stage<'a> {
         let keyring = match vector.when.keyring {
             Some(Keyring::Locked) => {
                 let started = keyring::Keyring::start(keyring::State::Locked);
-                Some(peers::require(started)?)
+                Some(testkit::peers::require(started)?)
             }
             None => None,
         };

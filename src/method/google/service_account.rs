@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    const PEM: &str = include_str!("../../../tests/google/test-key-service-account.pem");
+    const PEM: &str = include_str!("../../../tests/keys/test-key-service-account.pem");
 
     fn key(pem: &str) -> Result<Key, String> {
         let token_uri = Url::parse("https://oauth2.googleapis.com/token").unwrap();

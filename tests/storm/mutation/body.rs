@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::{Mutate, Scene, bare, noise};
-use crate::support::dice::Dice;
-use crate::support::http::Response;
+use testkit::dice::Dice;
+use testkit::http::Response;
 
 pub(crate) const ALL: &[(&str, Mutate)] = &[
     ("a form that leads elsewhere", |dice, scene, _| {

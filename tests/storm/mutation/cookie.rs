@@ -1,7 +1,7 @@
 //! Cookies of the wrong kind, number, size, place and age.
 
 use super::{Mutate, with};
-use crate::support::http::Response;
+use testkit::http::Response;
 
 pub(crate) const ALL: &[(&str, Mutate)] = &[
     ("no cookies", |_, _, mut answer| {

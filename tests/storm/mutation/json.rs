@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Mutate, bare};
-use crate::support::dice::Dice;
-use crate::support::http::Response;
+use testkit::dice::Dice;
+use testkit::http::Response;
 
 pub(crate) const ALL: &[(&str, Mutate)] = &[
     ("a value of another type", |dice, _, answer| {

@@ -8,8 +8,8 @@ mod place;
 mod status;
 mod wire;
 
-use crate::support::dice::Dice;
-use crate::support::http::{Request, Response};
+use testkit::dice::Dice;
+use testkit::http::{Request, Response};
 
 /// Is where an answer is given.
 pub(crate) struct Scene<'a> {

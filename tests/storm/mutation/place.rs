@@ -1,8 +1,8 @@
 //! Redirects: elsewhere, in circles, and to what is no place at all.
 
 use super::{Mutate, with};
-use crate::support::dice::Dice;
-use crate::support::http::Response;
+use testkit::dice::Dice;
+use testkit::http::Response;
 
 /// To where a secret must not go, and would be welcome.
 pub(crate) const ELSEWHERE: &[(&str, Mutate)] = &[

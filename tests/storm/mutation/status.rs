@@ -1,8 +1,8 @@
 //! Wrong statuses, and headers that do not belong to the answer.
 
 use super::{Mutate, with};
-use crate::support::dice::Dice;
-use crate::support::http::Response;
+use testkit::dice::Dice;
+use testkit::http::Response;
 
 pub(crate) const ALL: &[(&str, Mutate)] = &[
     ("another status", |dice, _, mut answer| {

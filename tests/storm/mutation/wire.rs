@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Mutate, bare, noise};
-use crate::support::http::Response;
+use testkit::http::Response;
 
 /// So much at once is too slow for any deadline.
 const DRIP: Duration = Duration::from_millis(20);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::error::Slug;
 
-const PEM: &str = include_str!("../../../../tests/google/test-key-service-account.pem");
+const PEM: &str = include_str!("../../../../tests/keys/test-key-service-account.pem");
 const IMPERSONATION: &str =
     "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/t@x:generateAccessToken";
 
