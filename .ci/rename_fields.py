@@ -27,13 +27,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RENAMED = "-renamed"
 # The tests that may notice: the test program, and names of tests in it (all).
 CHECKS = {
-    "contract": ("contract", []),
-    "vectors": ("vectors", []),
-    "errors": ("vectors", ["every_slug_has_a_vector", "the_table_of_errors"]),
-    "configs": ("vectors", ["configs::"]),
-    "run": ("vectors", ["every_run_ends_as_its_vector_says"]),
-    "clients": ("clients", ["contract::", "the_schema_agrees_with_the_vectors"]),
-    "client": ("clients", ["every_client_does_as_the_vectors_say"]),
+    "contract": ("repository", ["contract::"]),
+    "errors": ("offline", ["every_slug_has_a_vector", "the_table_of_errors"]),
+    "formats": ("offline", ["vectors::contract::"]),
+    "vectors": ("vectors", ["--skip", "clients/"]),
+    "configs": ("vectors", ["configs/"]),
+    "documents": ("vectors", ["documents/"]),
+    "exec": ("vectors", ["exec/"]),
+    "run": ("vectors", ["runs/"]),
+    "client": ("vectors", ["clients/"]),
 }
 # Whose keys are names, not fields; and what holds fields of others: claims, exec infos, what servers answer.
 NAMES = {"headers", "env", "environment", "files", "form", "exitCodes"}
@@ -203,7 +205,7 @@ def of_rust():
 
 def built(package, target=None):
     """Builds the tests of a package and returns their programs by name."""
-    names = [name for name in ("contract", "vectors", "clients") if (package / f"tests/{name}.rs").exists()]
+    names = sorted({program for program, _ in CHECKS.values()})
     command = ["cargo", "test", "--no-run", "--locked", "--message-format=json", "--quiet"]
     command += [argument for name in names for argument in ("--test", name)]
     done = subprocess.run(command, cwd=package, env=environment(CARGO_TARGET_DIR=target), stdout=subprocess.PIPE,
@@ -220,8 +222,9 @@ def is_red(programs, check, root, file=None):
     """Runs one of the checks over a copy of the contract."""
     variables = {"KFP_CREDENTIAL_CONTRACT_ROOT": root}
     program, filters = CHECKS[check]
-    if file and "/vectors/" in file and "/parts/" not in file and check in ("run", "configs", "client"):
-        variables["KFP_CREDENTIAL_VECTORS_ONLY"] = pathlib.Path(file).stem
+    if file and "/vectors/" in file and "/parts/" not in file and program == "vectors":
+        # Of the vectors the one that was changed: its test has the file's name.
+        filters = ["--exact", str(pathlib.Path(file).relative_to("protocol/vectors").with_suffix(""))]
     done = subprocess.run([programs[program], "--quiet", *filters], cwd=ROOT, env=environment(**variables),
                           capture_output=True)
     return done.returncode != 0
@@ -297,8 +300,8 @@ def main():
         renamings = list(of_rust())
     else:
         renamings = [
-            *of_schema("protocol/document.schema.json", ["contract", "clients"]),
-            *of_schema("protocol/exec.schema.json", ["contract", "clients"]),
+            *of_schema("protocol/document.schema.json", ["contract", "formats", "documents"]),
+            *of_schema("protocol/exec.schema.json", ["contract", "formats", "exec"]),
             *of_schema("protocol/config.schema.json", ["contract", "configs"]),
             *of_errors("protocol/errors.json"),
             *of_readme("README.md"),
@@ -307,9 +310,9 @@ def main():
         if not chosen.fast:
             renamings += [*of_configs(chosen.all), *of_vectors("runs", ["run"], chosen.all)]
             # Another flaw in what is invalid anyway is none.
-            for folder in ("documents/valid", "exec/valid"):
-                renamings += of_vectors(folder, ["clients"], chosen.all)
-            renamings += of_vectors("clients", ["clients", "client"], chosen.all)
+            renamings += of_vectors("documents/valid", ["formats", "documents"], chosen.all)
+            renamings += of_vectors("exec/valid", ["formats", "exec"], chosen.all)
+            renamings += of_vectors("clients", ["formats", "client"], chosen.all)
     renamings = [one for one in renamings if chosen.only in f"{one.kind} {one.file}"]
     results = try_rust(renamings, chosen.work) if chosen.rust else try_all(renamings, built(ROOT), os.cpu_count())
 

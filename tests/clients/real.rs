@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use testkit::binary;
 use testkit::clients::driver;
-use testkit::clients::table::Table;
+use testkit::clients::table::{Table, drivers};
 use testkit::peers::clients::{Driver, Language};
 use testkit::peers::front_door::RealDoor;
 use testkit::peers::{dex, require};
@@ -17,8 +17,17 @@ use testkit::sandbox::Sandbox;
 const EXPERIMENTS: &str = "/apis/v2beta1/experiments?namespace=team-a";
 const WRONG_PASSWORD: &str = "not-the-password-5d1e";
 
+#[test]
+fn every_client_passes_a_real_front_door() {
+    let drivers = drivers();
+    let table = Mutex::new(Table::default());
+    run(&drivers, &table);
+    let table = table.into_inner().unwrap();
+    table.show("through a real front door");
+}
+
 /// Notes in the table what each client does.
-pub(crate) fn run(drivers: &[(Language, Driver)], table: &Mutex<Table>) {
+fn run(drivers: &[(Language, Driver)], table: &Mutex<Table>) {
     let Some(door_with_tls) = require(RealDoor::tls()) else {
         return;
     };

@@ -7,45 +7,39 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
+use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::is_chosen;
 use testkit::contract::{compiled, files_of, read_json, stem};
 use testkit::sandbox::{Output, Sandbox};
 
-#[test]
-fn what_is_valid_is_taken_by_schema_and_program() {
-    let schema = schema();
-    for path in chosen("protocol/vectors/configs/valid") {
-        let vector = Vector::read(&path);
+pub(crate) fn trials() -> Vec<Trial> {
+    let valid = of_folder("valid", |vector| {
         assert_eq!(vector.expect, None, "{}", vector.name);
-        assert_eq!(vector.by_schema(&schema), Ok(true), "{}", vector.name);
+        assert_eq!(vector.by_schema(&schema()), Ok(true), "{}", vector.name);
         vector.validated().assert_success();
-    }
-}
-
-#[test]
-fn what_is_invalid_is_refused_by_schema_and_program_with_its_place() {
-    let schema = schema();
-    for path in chosen("protocol/vectors/configs/invalid") {
-        let vector = Vector::read(&path);
+    });
+    let invalid = of_folder("invalid", |vector| {
         let Some((place, words)) = vector.expect.as_deref().and_then(split) else {
             panic!("{}: no `# expect: LINE:COLUMN: words`", vector.name);
         };
         // Duplicate keys and the like are no YAML that has a value.
-        let by_schema = vector.by_schema(&schema).unwrap_or(true);
+        let by_schema = vector.by_schema(&schema()).unwrap_or(true);
         assert_eq!(by_schema, vector.is_seen_by_program_only, "{}", vector.name);
         vector
             .validated()
             .assert_error(3, "config-invalid")
             .assert_says(&format!("config.yaml:{place}: "))
             .assert_says(words);
-    }
+    });
+    valid.into_iter().chain(invalid).collect()
 }
 
-fn chosen(folder: &str) -> impl Iterator<Item = PathBuf> {
-    let files = files_of(folder, "yaml").into_iter();
-    files.filter(|path| is_chosen(&stem(path)))
+fn of_folder(folder: &str, check: fn(Vector)) -> Vec<Trial> {
+    let files = files_of(&format!("protocol/vectors/configs/{folder}"), "yaml");
+    let name = |file: &PathBuf| format!("configs/{folder}/{}", stem(file));
+    let trial = |file: PathBuf| crate::trial(name(&file), move || check(Vector::read(&file)));
+    files.into_iter().map(trial).collect()
 }
 
 struct Vector {

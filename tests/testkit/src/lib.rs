@@ -9,6 +9,7 @@
 //! | [`google`] | Google's servers as stand-ins |
 //! | [`peers`] | real servers and clients, built or installed once for a machine |
 //! | [`clients`] | the clients of `protocol/clients` at work |
+//! | [`runs`] | the run vectors of `protocol/vectors` at work |
 //! | [`contract`], [`transcript`] | what is written in `protocol/` and in documents |
 //!
 //! It is a crate so that it is compiled once, not once for each program that uses it.
@@ -26,6 +27,8 @@ pub mod outside;
 #[cfg(unix)]
 pub mod peers;
 pub mod players;
+#[cfg(unix)]
+pub mod runs;
 pub mod sandbox;
 #[cfg(unix)]
 pub mod terminal;
@@ -68,7 +71,6 @@ pub fn root() -> PathBuf {
 
 impl sandbox::Sandbox {
     /// Makes an empty home for runs of this package's binary.
-    #[expect(clippy::new_without_default, reason = "a home is made on purpose")]
     pub fn new() -> Self {
         Self::with_binary(binary())
     }

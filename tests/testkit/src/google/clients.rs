@@ -12,6 +12,9 @@ use serde_json::Value;
 use crate::google::{Google, IAP_CLIENT, IAP_HOST};
 use crate::peers::{self, python};
 
+/// Is a program that lists experiments with the kfp SDK's own login.
+pub const KFP_LOGIN: &str = include_str!("kfp_login.py");
+
 /// Runs google-auth with these application default credentials (none: the metadata server).
 pub fn google_auth(google: &Google, credentials: Option<&Value>, args: &[&str]) -> Option<String> {
     let python = peers::require(python::google_auth())?;
@@ -68,7 +71,7 @@ pub fn sdk_at(
 ) -> (String, usize) {
     command.env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
     command.args(["-u", "-W", "ignore", "-c"]);
-    command.arg(include_str!("kfp_login.py"));
+    command.arg(KFP_LOGIN);
     command.arg(host).args(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("python");

@@ -12,7 +12,7 @@
 //! | [`iap`] | the application's own: the front door, and the inverse proxy of AI Platform |
 //! | [`metadata`] | the metadata server, plain http without the proxy (`GCE_METADATA_HOST`) |
 //!
-//! That they are faithful is proved by `tests/google_stand_ins.rs`, with Google's own clients.
+//! That they are faithful is proved by `tests/clients/google_stand_ins.rs`, with Google's own clients.
 
 pub mod authorize;
 pub mod behaviour;
@@ -24,6 +24,7 @@ pub mod iap;
 pub mod jwt;
 pub mod metadata;
 pub mod oauth_server;
+pub mod person;
 pub mod proxy;
 pub mod stand_in;
 pub mod state;

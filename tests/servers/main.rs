@@ -1,0 +1,13 @@
+//! What needs real servers: Dex, oauth2-proxy, Apache, OpenLDAP, oidc-provider, keyrings and Chromium; and what needs
+//! strace. The first run builds or installs them, see `testkit::peers`.
+
+mod dead_credentials;
+mod dex;
+mod environments;
+mod google_browser;
+mod google_rotation;
+mod hygiene;
+mod login;
+mod real_peers;
+mod single_flight;
+mod store;
