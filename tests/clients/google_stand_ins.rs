@@ -546,7 +546,7 @@ fn a_certified_server_can_do_the_work() {
     let redirect = format!("{}/", loopback.origin());
     let browse = |challenge: &str| {
         loopback.clear();
-        let mut browser = client(&google.browser(), &google);
+        let mut browser = client(&google.curl_browser(), &google);
         stdout(browser.arg(authorization_url(challenge, &redirect)));
         let request = loopback.requests().pop().expect("a redirect");
         assert_eq!(request.query("state").as_deref(), Some("a state"));

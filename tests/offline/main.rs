@@ -1,5 +1,5 @@
 //! What needs nothing but Cargo: the real binary in a home of its own, before servers that live in the process of the
-//! test. `cargo test --test offline` runs it, within seconds.
+//! test. `cargo test --test offline` runs it.
 
 mod clock;
 mod commands;

@@ -36,7 +36,7 @@ fn a_person_logs_in(python: &Path, listed: &[&[Difference]]) {
     theirs.extend(asked(&google));
 
     let ours = Ours::new(&google).iap(DESKTOP_KEYS);
-    let browser = google.browser();
+    let browser = google.curl_browser();
     ours.sandbox.env("BROWSER", &browser.to_string_lossy());
     let done = ours.sandbox.run(&["login", "--context", "google"]);
     let done = done.assert_success().assert_says("Logged in");

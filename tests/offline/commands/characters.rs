@@ -6,6 +6,8 @@ use kfp_credential::protocol::format::{Format, render};
 use kfp_credential::protocol::request::ExecVersion;
 use kfp_credential::secret::Secret;
 
+use testkit::peers::{install, needs};
+
 use super::*;
 
 #[test]
@@ -216,6 +218,7 @@ fn fed(program: &str, args: &[&str], text: &str) -> String {
 
 #[test]
 fn curl_reads_headers_and_its_configuration_as_they_were_meant() {
+    needs!(install::program("curl", "curl"));
     let server = Server::start(|_| Response::text(200, "ok"));
     for odd in ODD {
         let (credential, connection) = answer_of(Material::Bearer(Secret::new(format!("t{odd}"))));
@@ -241,6 +244,7 @@ fn curl_reads_headers_and_its_configuration_as_they_were_meant() {
 
 #[test]
 fn curl_goes_the_way_that_its_configuration_says() {
+    needs!(install::program("curl", "curl"));
     let ca = TestCa::generate();
     let server = Server::start_tls(&ca, &["127.0.0.1"], |_| Response::text(200, "ok"));
     let home = Sandbox::new();
@@ -315,6 +319,8 @@ fn a_shell_reads_the_variables_as_they_were_meant() {
 
 #[test]
 fn python_and_curl_read_the_jar_and_the_document_as_they_were_meant() {
+    needs!(install::program("curl", "curl"));
+    needs!(install::program("python3", "python3"));
     let server = Server::start(|_| Response::text(200, "ok"));
     let home = Sandbox::new();
     let script = "import http.cookiejar, json, sys\n\

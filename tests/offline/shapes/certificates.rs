@@ -1,7 +1,5 @@
 //! Certificates, good and bad.
 
-use super::*;
-
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -9,6 +7,9 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use testkit::peers::{install, needs};
+
+use super::*;
 
 #[test]
 fn a_certificate_of_an_unknown_authority_is_untrusted() {
@@ -179,6 +180,8 @@ fn the_name_to_verify_can_differ_from_the_endpoints() {
 /// certificate, and curl takes one for the server's own.
 #[test]
 fn a_certificate_of_openssl_req_x509_that_is_named_is_the_servers_own() {
+    needs!(install::program("curl", "curl"));
+    needs!(install::program("openssl", "openssl"));
     let home = home();
     let made = SelfMade::with(
         &home,
@@ -219,6 +222,7 @@ fn a_certificate_of_openssl_req_x509_that_is_named_is_the_servers_own() {
 
 #[test]
 fn a_named_certificate_that_does_not_fit_is_refused_with_the_reason() {
+    needs!(install::program("openssl", "openssl"));
     let home = home();
     let no_authority = "basicConstraints=critical,CA:FALSE";
     let address = "subjectAltName=IP:127.0.0.1";

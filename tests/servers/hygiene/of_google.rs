@@ -299,7 +299,7 @@ impl Scene {
     /// Runs a login in the browser that consents at once.
     fn browse(&self) -> Output {
         // The browser keeps no page: the umask of the runs would show it to others.
-        let browser = self.google.browser();
+        let browser = self.google.curl_browser();
         let script = fs::read_to_string(&browser).expect("a script");
         let script = script.replace("\"$0.page\"", "/dev/null");
         fs::write(&browser, script).expect("a script");

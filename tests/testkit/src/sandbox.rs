@@ -450,7 +450,9 @@ impl Running<'_> {
                 self.child.wait().ok();
                 self.hung("it hung");
             }
-            thread::sleep(Duration::from_millis(2));
+            // Many wait at once, and each look costs: what has run for long is looked at less often.
+            let pause = self.started.elapsed() / 32;
+            thread::sleep(pause.clamp(Duration::from_millis(2), Duration::from_millis(20)));
         };
         let elapsed = self.started.elapsed();
         let left = DEADLINE.saturating_sub(elapsed).max(Duration::from_secs(1));

@@ -16,6 +16,7 @@
 
 pub mod authorize;
 pub mod behaviour;
+mod browser;
 #[cfg(unix)]
 pub mod clients;
 pub mod files;

@@ -32,6 +32,7 @@ impl Seen {
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
+    asking: Asking,
     acceptor: Option<thread::JoinHandle<()>>,
     servers: Vec<Server>,
 }
@@ -46,6 +47,27 @@ struct Shared {
 
 type Handler = dyn Fn(&str, &Request) -> Response + Send + Sync;
 
+/// Asks the hosts of a proxy without proxy and TLS; what it asks is remembered as well.
+#[derive(Clone)]
+pub struct Asking {
+    hosts: Vec<String>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    handler: Arc<Handler>,
+}
+
+impl Asking {
+    /// Returns the answer, where the host is one of them.
+    pub fn ask(&self, host: &str, request: &Request) -> Option<Response> {
+        self.hosts.iter().any(|known| known == host).then(|| {
+            lock(&self.seen).push(Seen {
+                host: host.to_owned(),
+                request: request.clone(),
+            });
+            (self.handler)(host, request)
+        })
+    }
+}
+
 impl Proxy {
     /// Serves these hosts under certificates of this CA; the handler answers for all of them.
     pub fn start(
@@ -55,14 +77,15 @@ impl Proxy {
     ) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let handler: Arc<Handler> = Arc::new(handler);
+        let asking = Asking {
+            hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+            seen: Arc::clone(&seen),
+            handler,
+        };
         let serve = |host: &str| {
-            let (seen, handler, name) = (Arc::clone(&seen), Arc::clone(&handler), host.to_owned());
+            let (asking, name) = (asking.clone(), host.to_owned());
             let server = Server::start_tls(ca, &[host], move |request| {
-                lock(&seen).push(Seen {
-                    host: name.clone(),
-                    request: request.clone(),
-                });
-                handler(&name, request)
+                asking.ask(&name, request).expect("a host of this proxy")
             });
             (host.to_owned(), server)
         };
@@ -86,6 +109,7 @@ impl Proxy {
         Self {
             address,
             shared,
+            asking,
             acceptor: Some(acceptor),
             servers: servers.into_iter().map(|(_, server)| server).collect(),
         }
@@ -94,6 +118,11 @@ impl Proxy {
     /// Returns the value of `HTTPS_PROXY`.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns a way to its hosts for what lives in this process.
+    pub fn asking(&self) -> Asking {
+        self.asking.clone()
     }
 
     /// Returns a copy of every request to a known host, in the order of arrival.

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use url::{Url, form_urlencoded};
 
 use super::behaviour::Behaviour;
+use super::browser::Closing;
 use super::proxy::{Proxy, Seen, lock};
 use super::state::State;
 use super::{IAP_HOST, PIPELINES_HOST, authorize, iam, iap, metadata, token};
@@ -56,6 +57,8 @@ pub struct Google {
     proxy: Proxy,
     metadata: Server,
     shared: Arc<Shared>,
+    /// Before the folder, in which browsers look for their URLs.
+    closing: Closing,
     folder: TempDir,
 }
 
@@ -90,6 +93,7 @@ impl Google {
             }),
             metadata: Server::start(move |request| machine.metadata(request)),
             shared,
+            closing: Closing::default(),
             folder,
         }
     }
@@ -273,22 +277,12 @@ impl Google {
         visit(&self.consent(url).expect("a redirect"))
     }
 
-    /// Writes a program for `BROWSER` that consents at once and follows the redirect (with curl).
-    pub fn browser(&self) -> PathBuf {
-        let script = self.folder.path().join("browser");
-        let text = format!(
-            "#!/bin/sh\nexec curl -sS -L --max-redirs 8 -b '' -o \"$0.page\" --proxy {} \
-             --noproxy 127.0.0.1,localhost,::1 --cacert {} \"$1\"\n",
-            self.proxy.origin(),
-            self.ca_file().display()
-        );
-        fs::write(&script, text).expect("a script");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
-        }
-        script
+    pub(super) fn has_oauth_server(&self) -> bool {
+        self.shared.options.oauth_server.is_some()
+    }
+
+    pub(super) fn closing(&self) -> &Closing {
+        &self.closing
     }
 }
 
@@ -306,7 +300,7 @@ pub fn visit(url: &str) -> Response {
     forward(&request("GET", &url, &host), &format!("http://{host}"))
 }
 
-fn request(method: &str, url: &Url, host: &str) -> Request {
+pub(super) fn request(method: &str, url: &Url, host: &str) -> Request {
     let query = url.query().map(|query| format!("?{query}"));
     Request {
         method: method.to_owned(),
