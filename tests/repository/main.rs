@@ -3,4 +3,5 @@
 mod contract;
 mod dependencies;
 mod files;
+mod layers;
 mod readme;

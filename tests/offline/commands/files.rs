@@ -271,7 +271,7 @@ fn what_gives_nothing_is_waited_for_until_the_deadline() {
         assert!(told.contains(&format!("error[{slug}]")), "{told}");
         assert!(told.contains("gave nothing within"), "{told}");
     }
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(testkit::binary());
     command.env_clear().env("HOME", home.home());
     let words = [
         "login",

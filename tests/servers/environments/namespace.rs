@@ -123,7 +123,7 @@ impl Wrapped {
     }
 
     /// Runs in a user namespace, under the number of all whom it does not know.
-    pub fn as_the_unknown_user() -> Found<Self> {
+    pub(super) fn as_the_unknown_user() -> Found<Self> {
         let unshare = install::program("unshare", "util-linux")?;
         let words = ["--user", "--map-user=65534"];
         let mut tried = Command::new(&unshare);

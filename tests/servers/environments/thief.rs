@@ -12,18 +12,18 @@ use zbus::fdo::{RequestNameFlags, RequestNameReply};
 use zbus::message::{Message, Type};
 use zbus::zvariant::{ObjectPath, Value};
 
-use crate::peers::session_bus::SECRETS;
+use testkit::peers::session_bus::SECRETS;
 
 const ITEM: &str = "/org/freedesktop/secrets/collection/login/1";
 
 /// Is the service, on a thread that ends with its bus.
-pub struct Thief {
+pub(super) struct Thief {
     taken: Arc<Mutex<Vec<String>>>,
 }
 
 impl Thief {
     /// Starts one on a bus where the name is free, or is so in a moment.
-    pub fn start(address: &str) -> Self {
+    pub(super) fn start(address: &str) -> Self {
         let connection = Builder::address(address).and_then(Builder::build);
         let connection = connection.expect("a bus that lets us in");
         let questions = MessageIterator::from(&connection);
@@ -47,7 +47,7 @@ impl Thief {
     }
 
     /// Gives the names of the calls that brought it a secret.
-    pub fn taken(&self) -> Vec<String> {
+    pub(super) fn taken(&self) -> Vec<String> {
         self.taken.lock().expect("no panic").clone()
     }
 }
