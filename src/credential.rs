@@ -28,7 +28,8 @@ pub struct Credential {
     /// When it truly ends, to the second.
     pub expires_at: DateTime<Utc>,
     /// The end that clients are told: a little before the truth.
-    pub told_end: DateTime<Utc>,
+    #[serde(rename = "told-end")]
+    pub advertised_expiry: DateTime<Utc>,
     /// How the end is known.
     pub expiry_source: ExpirySource,
 }
@@ -142,15 +143,15 @@ impl Credential {
             principal,
             issued_at,
             expires_at,
-            told_end: expires_at - margin,
+            advertised_expiry: expires_at - margin,
             expiry_source: end.source,
         }
     }
 
     /// Gives the end to tell clients at `now`: the fixed early one, or the truth where that has passed.
-    pub fn told_end_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        if now < self.told_end {
-            self.told_end
+    pub fn advertised_expiry_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if now < self.advertised_expiry {
+            self.advertised_expiry
         } else {
             self.expires_at
         }
@@ -243,16 +244,19 @@ mod tests {
 
     #[test]
     fn the_end_told_is_a_minute_or_a_twentieth_early() {
-        assert_eq!(credential(ending(86_400), None).told_end, at(86_340));
-        assert_eq!(credential(ending(600), None).told_end, at(570));
-        assert_eq!(credential(ending(5), None).told_end, at(5));
+        assert_eq!(
+            credential(ending(86_400), None).advertised_expiry,
+            at(86_340)
+        );
+        assert_eq!(credential(ending(600), None).advertised_expiry, at(570));
+        assert_eq!(credential(ending(5), None).advertised_expiry, at(5));
     }
 
     #[test]
-    fn past_the_told_end_the_truth_is_told() {
+    fn past_the_advertised_expiry_the_truth_is_told() {
         let credential = credential(ending(600), None);
-        assert_eq!(credential.told_end_at(at(569)), at(570));
-        assert_eq!(credential.told_end_at(at(570)), at(600));
+        assert_eq!(credential.advertised_expiry_at(at(569)), at(570));
+        assert_eq!(credential.advertised_expiry_at(at(570)), at(600));
         assert!(credential.is_live(at(599)) && !credential.is_live(at(600)));
     }
 
@@ -353,15 +357,15 @@ mod tests {
                     assert!(end.is_none_or(|end| made.expires_at <= end), "{what}");
                     let bound = life.map(|life| moved(issued, life));
                     assert!(bound.is_none_or(|bound| made.expires_at <= bound), "{what}");
-                    assert!(made.told_end <= made.expires_at, "{what}");
-                    let margin = made.expires_at - made.told_end;
+                    assert!(made.advertised_expiry <= made.expires_at, "{what}");
+                    let margin = made.expires_at - made.advertised_expiry;
                     assert!(margin <= TimeDelta::minutes(1), "{what}");
                     assert!(
-                        made.told_end >= made.issued_at.min(made.expires_at),
+                        made.advertised_expiry >= made.issued_at.min(made.expires_at),
                         "{what}"
                     );
                     for now in times() {
-                        let told = made.told_end_at(now);
+                        let told = made.advertised_expiry_at(now);
                         assert!(!made.is_live(now) || told > now, "{now:?} {what}");
                         assert!(told <= made.expires_at, "{now:?} {what}");
                     }

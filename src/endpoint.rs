@@ -206,7 +206,7 @@ pub fn is_localhost(name: &str) -> bool {
 }
 
 /// Tells whether what is sent to a URL is safe from listeners on the way: https, or this machine itself.
-pub fn is_private_way(url: &Url) -> bool {
+pub fn is_secure_transport(url: &Url) -> bool {
     url.scheme() == "https" || is_loopback(url)
 }
 

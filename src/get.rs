@@ -36,7 +36,7 @@ pub struct Wish {
     /// Whether to leave the stored one aside.
     pub refresh: bool,
     /// The least time that it must still live.
-    pub least_life: Option<TimeDelta>,
+    pub min_ttl: Option<TimeDelta>,
     /// Whether a person at the terminal may be asked.
     pub interactive: bool,
     /// Whether the caller is a Kubernetes client, which cannot say that the last answer was refused.
@@ -111,7 +111,7 @@ impl Getting<'_> {
         guard::interrupts();
         let old = stored.filter(|entry| !distrusted && self.is_live(entry));
         // Whoever holds the lock renews it for all: the old one does meanwhile, unless more was asked for.
-        let patience = if old.is_some() && self.wish.least_life.is_none() {
+        let patience = if old.is_some() && self.wish.min_ttl.is_none() {
             Duration::ZERO
         } else {
             self.context.deadlines.lock
@@ -135,14 +135,14 @@ impl Getting<'_> {
         {
             // The endpoint may give a session that ends soon a new end without any login.
             match self.check(session) {
-                Ok(Verdict::SetAnew(anew)) => {
-                    let anew = self.kept_anew(session, *anew);
+                Ok(Verdict::Rotated(anew)) => {
+                    let anew = self.save_rotated(session, *anew);
                     if self.is_good(&anew) {
                         return Ok(anew);
                     }
                     old = Some(anew);
                 }
-                Ok(Verdict::Taken | Verdict::Unknown(_)) => {}
+                Ok(Verdict::Accepted | Verdict::Unknown(_)) => {}
                 Err(error) if self.is_live(session) => return Ok(self.old_one(session, &error)),
                 // It is refused, or has ended while nobody answered.
                 Ok(Verdict::Refused) | Err(_) => old = None,
@@ -203,8 +203,8 @@ impl Getting<'_> {
     /// cannot be checked is answered.
     fn checked(&self, entry: &Entry) -> Option<Entry> {
         let (outcome, is_refused) = match self.check(entry) {
-            Ok(Verdict::SetAnew(anew)) => return Some(self.kept_anew(entry, *anew)),
-            Ok(Verdict::Taken) => ("it is still taken".to_owned(), false),
+            Ok(Verdict::Rotated(anew)) => return Some(self.save_rotated(entry, *anew)),
+            Ok(Verdict::Accepted) => ("it is still taken".to_owned(), false),
             Ok(Verdict::Refused) => ("it is taken no more".to_owned(), true),
             Ok(Verdict::Unknown(why)) => (why, false),
             Err(error) => (error.one_line(), false),
@@ -230,7 +230,7 @@ impl Getting<'_> {
     }
 
     /// Keeps at once what the endpoint has set: the session before it may be dead.
-    fn kept_anew(&self, session: &Entry, credential: Credential) -> Entry {
+    fn save_rotated(&self, session: &Entry, credential: Credential) -> Entry {
         let mut entry = session.clone();
         entry.credential = credential;
         self.save(&entry);
@@ -253,7 +253,7 @@ impl Getting<'_> {
     }
 
     fn is_good(&self, entry: &Entry) -> bool {
-        is_good(&entry.credential, self.wish.least_life, (self.run.now)())
+        is_good(&entry.credential, self.wish.min_ttl, (self.run.now)())
     }
 
     fn is_live(&self, entry: &Entry) -> bool {
@@ -273,7 +273,7 @@ pub fn forget_refusal(run: Run<'_>, key: &Key) {
 /// Tells whether a stored credential is good beyond its leeway: min(6 min, a fifth of its life), as some clients run us
 /// on every request in the last 5 minutes. A session shorter than half an hour is used to its end: logging in at a form
 /// is not renewed early for that.
-fn is_good(credential: &Credential, least_life: Option<TimeDelta>, now: DateTime<Utc>) -> bool {
+fn is_good(credential: &Credential, min_ttl: Option<TimeDelta>, now: DateTime<Utc>) -> bool {
     let is_short_session = matches!(credential.material, Material::Cookies(_))
         && credential.lifetime() <= TimeDelta::minutes(30);
     let leeway = if is_short_session {
@@ -281,7 +281,7 @@ fn is_good(credential: &Credential, least_life: Option<TimeDelta>, now: DateTime
     } else {
         (credential.lifetime() / 5).min(TimeDelta::minutes(6))
     };
-    let needed = leeway.max(least_life.unwrap_or(TimeDelta::zero()));
+    let needed = leeway.max(min_ttl.unwrap_or(TimeDelta::zero()));
     credential.is_live(now) && credential.expires_at - now > needed
 }
 
@@ -326,15 +326,15 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn good_until(material: &Material, life: i64, least_life: Option<i64>) -> i64 {
+    fn good_until(material: &Material, life: i64, min_ttl: Option<i64>) -> i64 {
         let end = KnownEnd {
             at: at(life),
             source: ExpirySource::Jwt,
         };
         let credential = Credential::new(material.clone(), None, at(0), Some(end), None);
-        let least_life = least_life.map(TimeDelta::seconds);
+        let min_ttl = min_ttl.map(TimeDelta::seconds);
         (0..=life)
-            .find(|seconds| !is_good(&credential, least_life, at(*seconds)))
+            .find(|seconds| !is_good(&credential, min_ttl, at(*seconds)))
             .unwrap()
     }
 

@@ -76,7 +76,7 @@ fn end() -> ! {
 
 /// Keeps signals waiting a little until the value is dropped: a new refresh token is not lost between its arrival and
 /// its store.
-pub fn undisturbed() -> MutexGuard<'static, ()> {
+pub fn defer_signals() -> MutexGuard<'static, ()> {
     UNDISTURBED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

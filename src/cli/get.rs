@@ -71,12 +71,12 @@ pub(super) fn run(mut setting: Setting<'_, '_>, options: GetOptions) -> Result<(
     let run = setting.run();
     let context = setting.context(&target, &contact, exec_config.as_ref())?;
     check_form(&context, format, exec.as_ref())?;
-    let least_life = options.min_ttl.as_deref().map(least_life).transpose()?;
+    let min_ttl = options.min_ttl.as_deref().map(min_ttl).transpose()?;
 
     let extra_headers = get::extra_headers(run, &context)?;
     let wish = Wish {
         refresh: options.refresh,
-        least_life,
+        min_ttl,
         interactive: options.interactive,
         exec_form: format.is_exec(),
     };
@@ -116,7 +116,7 @@ fn check_form(context: &Context, format: Format, exec: Option<&ExecInfo>) -> Res
     )))
 }
 
-fn least_life(text: &str) -> Result<TimeDelta> {
+fn min_ttl(text: &str) -> Result<TimeDelta> {
     let duration = humantime::parse_duration(text)
         .ok()
         .and_then(|duration| TimeDelta::from_std(duration).ok());

@@ -168,7 +168,7 @@ impl Held {
         };
         Some(match sign_out(run, &self.context, &headers, session)? {
             Ending::Ended => format!("{place} has ended the session."),
-            Ending::TakenStill => format!(
+            Ending::StillAccepted => format!(
                 "{place} was asked to end the session, and still takes a copy of its cookies, until {}.",
                 wire_time(session.credential.expires_at)
             ),

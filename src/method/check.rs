@@ -24,10 +24,10 @@ use crate::store::Entry;
 /// What a check has shown.
 #[derive(Debug)]
 pub enum Verdict {
-    /// The endpoint takes it.
-    Taken,
-    /// The endpoint takes it, and has given this in its place.
-    SetAnew(Box<Credential>),
+    /// The endpoint accepts it.
+    Accepted,
+    /// The endpoint accepts it, and has given this in its place.
+    Rotated(Box<Credential>),
     /// The endpoint refuses it.
     Refused,
     /// The endpoint answered something that tells neither.
@@ -62,14 +62,14 @@ pub fn check(
             http.bring_cookies(&entry.credential.live_cookies(now));
             let verdict = judged(&http.get(&url, JSON)?);
             let (now_there, end) = http.session_cookies(endpoint.url(), 0);
-            if !matches!(verdict, Verdict::Taken) || same(cookies, &now_there) {
+            if !matches!(verdict, Verdict::Accepted) || same(cookies, &now_there) {
                 return Ok(verdict);
             }
             if now_there.is_empty() {
                 return Ok(Verdict::Refused);
             }
             http.say("the endpoint has set the session's cookies anew");
-            Ok(Verdict::SetAnew(Box::new(Credential::new(
+            Ok(Verdict::Rotated(Box::new(Credential::new(
                 Material::Cookies(now_there),
                 entry.credential.principal.clone(),
                 (run.now)(),
@@ -84,7 +84,7 @@ pub fn check(
 fn judged(page: &Page) -> Verdict {
     match page.status.as_u16() {
         300..=399 | 401 | 403 => Verdict::Refused,
-        200..=299 if !page.is("text/html") => Verdict::Taken,
+        200..=299 if !page.is("text/html") => Verdict::Accepted,
         _ => Verdict::Unknown(format!(
             "{} answered {}",
             redacted_url(&page.url),

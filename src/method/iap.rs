@@ -125,7 +125,7 @@ fn of_person(
     let client_id = logins.client_id();
     let _alone = logins.lock()?;
     // Until the new one is kept, the answer holds the only copy of what renews the login.
-    let _undisturbed = guard::undisturbed();
+    let _undisturbed = guard::defer_signals();
     // Who had the lock may have had it replaced.
     let grant = persons_grant(context, iap, Some(logins), login)?.unwrap_or(grant);
     let refreshed = user::refresh(api, &grant, client_id).map_err(|error| {

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::config::Context;
 use crate::credential::{Credential, Grant};
-use crate::endpoint::{Endpoint, is_private_way};
+use crate::endpoint::{Endpoint, is_secure_transport};
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;
 use crate::run::Run;
@@ -149,7 +149,7 @@ pub fn side(ahead: TimeDelta) -> &'static str {
 
 /// Checks that nobody on the way can read what is sent to a URL, or that the context allows it.
 pub(super) fn require_secure_transport(url: &Url, context: &Context) -> Result<()> {
-    if is_private_way(url) || context.connection.allow_insecure_http {
+    if is_secure_transport(url) || context.connection.allow_insecure_http {
         return Ok(());
     }
     Err(Error::new(

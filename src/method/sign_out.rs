@@ -26,7 +26,7 @@ pub enum Ending {
     /// The server takes it no more.
     Ended,
     /// The server was asked, and takes it still.
-    TakenStill,
+    StillAccepted,
     /// Nothing is known, for this reason.
     Unknown(String),
 }
@@ -50,7 +50,7 @@ pub fn sign_out(
     };
     Some(match verdict {
         Ok(Verdict::Refused) => Ending::Ended,
-        Ok(Verdict::Taken | Verdict::SetAnew(_)) => Ending::TakenStill,
+        Ok(Verdict::Accepted | Verdict::Rotated(_)) => Ending::StillAccepted,
         Ok(Verdict::Unknown(why)) => Ending::Unknown(why),
         Err(error) => Ending::Unknown(error.one_line()),
     })

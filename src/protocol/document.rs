@@ -191,6 +191,6 @@ impl Answer<'_> {
     }
 
     fn expiration_timestamp(&self) -> String {
-        wire_time(self.credential.told_end_at(self.now))
+        wire_time(self.credential.advertised_expiry_at(self.now))
     }
 }

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::endpoint::{Origin, is_loopback, is_private_way};
+use crate::endpoint::{Origin, is_loopback, is_secure_transport};
 use crate::sanitize::{redacted_url, sanitized};
 
 /// The domain of Google's APIs.
@@ -94,7 +94,7 @@ impl Allowed {
     }
 
     fn is_own(&self, url: &Url) -> bool {
-        self.own.as_ref() == Some(url) && is_private_way(url)
+        self.own.as_ref() == Some(url) && is_secure_transport(url)
     }
 }
 

@@ -40,7 +40,7 @@ fn check_credential(credential: &Credential, bearer_header: &str) -> Result<()> 
         principal,
         issued_at: _,
         expires_at: _,
-        told_end: _,
+        advertised_expiry: _,
         expiry_source: _,
     } = credential;
     one_line("who is logged in", principal.as_deref().unwrap_or_default())?;

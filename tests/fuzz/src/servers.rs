@@ -122,7 +122,7 @@ pub(crate) fn play<'a>(
     };
     let wish = Wish {
         refresh: true,
-        least_life: None,
+        min_ttl: None,
         interactive: false,
         exec_form: false,
     };

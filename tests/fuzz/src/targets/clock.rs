@@ -33,7 +33,7 @@ pub(crate) fn run(bytes: &[u8]) {
         let end = Some(KnownEnd { at: ours, source });
         let credential = Credential::new(Material::None, None, asked, end, None);
         assert!(credential.expires_at <= asked + LONGEST_LIFE && credential.expires_at <= ours);
-        assert!(credential.told_end <= credential.expires_at);
+        assert!(credential.advertised_expiry <= credential.expires_at);
     }
     assert!(ahead.is_zero() || clock.ours(clock.theirs(asked)) == asked);
 }

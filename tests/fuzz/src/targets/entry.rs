@@ -39,7 +39,7 @@ pub(crate) fn run(bytes: &[u8]) {
             assert!(fuzzing::session(&other, written.expose().as_bytes()).is_err());
             // Times from anywhere in the calendar overflow nothing.
             let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).expect("now");
-            let told = entry.credential.told_end_at(now);
+            let told = entry.credential.advertised_expiry_at(now);
             let _ = (
                 told,
                 entry.credential.is_live(now),
