@@ -5,7 +5,9 @@
 //! callback is recognised by the `state` of the authorization request (RFC 6749 section 4.1.2), its cookies by when
 //! they were set.
 
+mod back;
 pub mod page;
+mod refusal;
 mod rules;
 mod session;
 
@@ -23,9 +25,10 @@ use crate::http::{HTML, Http, Page};
 use crate::method::login::{Login, LoginMethod, NewCredential, Person, require_secure_transport};
 use crate::method::none;
 use crate::sanitize::{redacted_url, sanitized};
-use crate::secret::Secret;
 use crate::store::Identity;
+use back::Back;
 use page::{Form, PageText};
+use refusal::{refused, without_login};
 use rules::Walked;
 use session::Session;
 
@@ -187,7 +190,8 @@ impl Walk<'_> {
         let mut walked = Walked::new(self.dex.connector.as_deref());
         let page = self.reach_dex(&mut walked)?;
         if !walked.met_authorization_request() {
-            return without_login(self.http, page).map(Reached::Open);
+            without_login(self.http, page)?;
+            return Ok(Reached::Open(Outcome::Unsecured));
         }
         require_secure_transport(self.endpoint.url(), self.context)?;
         let page = self.choose_connector(page, &mut walked)?;
@@ -223,7 +227,7 @@ impl Walk<'_> {
         if !page.is("text/html") || page.status.is_server_error() {
             return Ok(None);
         }
-        let text = parsed(page)?;
+        let text = PageText::of(page)?;
         let is_start = |form: &&Form| {
             let is_ours = self
                 .endpoint
@@ -240,7 +244,7 @@ impl Walk<'_> {
             return Ok(page);
         }
         let mut offered: Vec<(String, Url)> = Vec::new();
-        for link in parsed(&mut page)?.links() {
+        for link in PageText::of(&mut page)?.links() {
             if let Some(id) = walked.connector_of(link) {
                 offered.push((id, link.clone()));
             }
@@ -275,7 +279,7 @@ impl Walk<'_> {
 
     /// Finds the form that asks for the password and checks that it may be filled in.
     fn login_form(&self, mut page: Page, walked: &Walked) -> Result<LoginForm> {
-        let text = parsed(&mut page)?;
+        let text = PageText::of(&mut page)?;
         let Some(form) = text
             .forms()
             .iter()
@@ -296,185 +300,6 @@ impl Walk<'_> {
             form: form.clone(),
         })
     }
-}
-
-/// The way back: the form was sent.
-struct Back<'a> {
-    login: &'a Walk<'a>,
-    walked: Walked,
-    username: String,
-}
-
-impl Back<'_> {
-    /// Explains why there was no redirect: the password was wrong (401, or 200 before Dex v2.36), the form had expired,
-    /// or Dex shows another error page.
-    fn stayed_at_form(&self, mut answer: Page) -> Result<Error> {
-        let (status, text) = (answer.status, parsed(&mut answer)?);
-        let asks_again = text.forms().iter().any(Form::asks_for_password);
-        if asks_again {
-            let words = text.login_error().unwrap_or("it shows the form again");
-            let connector = self.walked.connector_of(&answer.url).unwrap_or_default();
-            return Ok(Error::new(
-                Slug::DexLoginRejected,
-                format!(
-                    "Dex did not accept the password of {:?} for its connector {connector:?}",
-                    self.username
-                ),
-            )
-            .because(format!("Dex says: {}", self.login.http.quoted(words)))
-            .hint(self.login.hint_for_password()));
-        }
-        let words = text.words();
-        let lower = words.to_lowercase();
-        let is_over = ["expired", "does not exist", "session error"]
-            .iter()
-            .any(|sign| lower.contains(sign));
-        if status.is_client_error() && is_over {
-            return Ok(Error::new(
-                Slug::DexRefused,
-                "Dex's login form had expired before it was answered",
-            )
-            .because(format!("Dex says: {}", self.login.http.quoted(words)))
-            .hint("try again: the password was sent once, and is not sent again at a server's word")
-            .hint("if it happens again and again, check the clocks of Dex's hosts and its setting expiry.authRequests"));
-        }
-        Ok(refused(self.login.http, &self.walked, &answer, &text))
-    }
-
-    /// Dex may ask whether the relying party may know who we are: yes, as the person asked for this login.
-    fn approved(&mut self, mut page: Page) -> Result<Page> {
-        if self.walked.callback_hop().is_some()
-            || !page.status.is_success()
-            || !page.is("text/html")
-        {
-            return Ok(page);
-        }
-        let text = parsed(&mut page)?;
-        let is_approval = |form: &&Form| {
-            let stays = Origin::of(&form.action) == Origin::of(&page.url)
-                && form.action.path() == page.url.path();
-            form.is_post && stays && form.value("approval") == Some("approve")
-        };
-        let Some(form) = text.forms().iter().find(is_approval) else {
-            return Ok(page);
-        };
-        self.login
-            .http
-            .say("Dex asks to approve the relying party; approving");
-        let fields: Vec<(String, Secret)> = form
-            .fields
-            .iter()
-            .map(|field| (field.name.clone(), Secret::new(field.value.clone())))
-            .collect();
-        let answer = self.login.http.post(&form.action, &fields)?;
-        self.login
-            .http
-            .follow(answer, &mut |url, hop| self.walked.step(url, hop))
-    }
-
-    /// Takes the session's cookies, which the callback set or something after it.
-    fn session(self, mut last: Page) -> Result<Session> {
-        let Some(callback) = self.walked.callback_hop() else {
-            let text = parsed(&mut last)?;
-            return Err(refused(self.login.http, &self.walked, &last, &text));
-        };
-        let endpoint = self.login.endpoint.reached_as(&last.url);
-        let (cookies, end) = self.login.http.session_cookies(endpoint.url(), callback);
-        if !cookies.is_empty() {
-            return Ok(Session {
-                cookies,
-                end,
-                since: callback,
-                username: self.username,
-                endpoint,
-            });
-        }
-        let words = self.login.http.quoted(parsed(&mut last)?.words());
-        Err(Error::new(
-            Slug::LoginNotAccepted,
-            format!(
-                "Dex accepted the password of {:?}, and yet {} gave no session",
-                self.username,
-                redacted_url(&last.url)
-            ),
-        )
-        .because(format!("it answered {}: {words}", last.status))
-        .hint("ask the endpoint's administrator whether this user may log in there"))
-    }
-}
-
-/// The endpoint led to no authorization request: it is open, or something else is in front of it.
-fn without_login(http: &Http<'_>, mut page: Page) -> Result<Outcome> {
-    if page.status.is_success() {
-        let asks = page.is("text/html")
-            && parsed(&mut page)?
-                .forms()
-                .iter()
-                .any(Form::asks_for_password);
-        if !asks {
-            return Ok(Outcome::Unsecured);
-        }
-        return Err(Error::new(
-            Slug::LoginNotUnderstood,
-            format!("{} asks for a password but is no login form of Dex's", redacted_url(&page.url)),
-        )
-        .hint("the password was not sent: this program logs in at Dex's own form only; check the endpoint"));
-    }
-    if page.status.is_server_error() {
-        return Err(Error::new(
-            Slug::ServerError,
-            format!("{} answered {}", redacted_url(&page.url), page.status),
-        ));
-    }
-    let words = if page.is("text/html") {
-        parsed(&mut page)?.words().to_owned()
-    } else {
-        String::new()
-    };
-    let error = Error::new(
-        Slug::EndpointNotRecognised,
-        format!(
-            "{} answered {}, with no way to a login",
-            redacted_url(&page.url),
-            page.status
-        ),
-    );
-    Err(if words.is_empty() {
-        error
-    } else {
-        error.because(format!("it says: {}", http.quoted(&words)))
-    })
-}
-
-/// Explains a page that ends the login, quoting it: as Dex's only where it is known to be that.
-fn refused(http: &Http<'_>, walked: &Walked, page: &Page, text: &PageText) -> Error {
-    let place = redacted_url(&page.url);
-    let is_dexs = walked.is_dexs(&page.url, text.has_dexs_look());
-    let is_error = page.status.is_client_error() || page.status.is_server_error();
-    let slug = match page.status {
-        status if status.is_server_error() => Slug::ServerError,
-        _ if is_error && is_dexs => Slug::DexRefused,
-        _ => Slug::LoginNotUnderstood,
-    };
-    let what = if is_error {
-        format!("{place} answered {} to the login", page.status)
-    } else {
-        format!("the login led to {place}, which is no page of a login at Dex's form")
-    };
-    let speaker = if is_dexs {
-        "Dex"
-    } else {
-        page.url.host_str().unwrap_or("it")
-    };
-    match http.quoted(text.words()).as_str() {
-        "" => Error::new(slug, what),
-        words => Error::new(slug, what).because(format!("{speaker} says: {words}")),
-    }
-}
-
-fn parsed(page: &mut Page) -> Result<PageText> {
-    let url = page.url.clone();
-    Ok(PageText::parse(&url, page.text()?))
 }
 
 /// Gives the URL that sending a form by GET asks for (HTML, form submission algorithm).

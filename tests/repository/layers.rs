@@ -197,3 +197,23 @@ fn take(text: &str, before: &mut Vec<String>, paths: &mut Vec<Vec<String>>) -> u
     before.truncate(depth);
     at
 }
+
+#[test]
+fn no_file_is_too_long_to_be_read_at_a_sitting() {
+    let mut open = vec![source()];
+    let mut wrong = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+            continue;
+        }
+        let lines = fs::read_to_string(&path).expect("a file").lines().count();
+        let is_test = path.components().any(|part| part.as_os_str() == "tests")
+            || path.file_name().is_some_and(|name| name == "tests.rs");
+        if lines > if is_test { 600 } else { 400 } {
+            wrong.push(format!("{}: {lines} lines", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

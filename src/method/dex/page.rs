@@ -8,6 +8,8 @@ mod texts;
 
 use url::Url;
 
+use crate::error::Result;
+use crate::http::Page;
 use crate::secret::Secret;
 
 /// What was read of a page.
@@ -43,6 +45,12 @@ pub struct Field {
 }
 
 impl PageText {
+    /// Reads the page of an answer.
+    pub(super) fn of(page: &mut Page) -> Result<Self> {
+        let url = page.url.clone();
+        Ok(Self::parse(&url, page.text()?))
+    }
+
     /// Reads a page that came from `url`, in time that grows with its length alone.
     pub fn parse(url: &Url, text: &str) -> Self {
         reader::read(url, text)
