@@ -67,7 +67,7 @@ fn the_table_names_every_program_and_subject() {
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1))
         .filter_map(|cell| cell.strip_prefix('`')?.strip_suffix('`'))
-        .filter(|file| file.ends_with(".rs"))
+        .filter(|file| is_rust(Path::new(file)))
         .collect();
     let mut wanted = BTreeSet::new();
     for program in programs() {
@@ -100,10 +100,11 @@ fn sources() -> Vec<PathBuf> {
             .iter()
             .all(|path| !file.starts_with(root().join(path)))
     };
-    files
-        .filter(|file| file.extension().is_some_and(|kind| kind == "rs"))
-        .filter(is_ours)
-        .collect()
+    files.filter(|file| is_rust(file)).filter(is_ours).collect()
+}
+
+fn is_rust(file: &Path) -> bool {
+    file.extension().is_some_and(|kind| kind == "rs")
 }
 
 /// Lists the roots of the test programs, where Cargo looks for them.
@@ -133,20 +134,23 @@ fn modules_of(file: &Path) -> Vec<PathBuf> {
         || file
             .parent()
             .is_some_and(|folder| folder.ends_with("tests"));
-    let folder = match is_root {
-        true => file.with_file_name(""),
-        false => file.with_extension(""),
+    let folder = if is_root {
+        file.with_file_name("")
+    } else {
+        file.with_extension("")
     };
     let names = text.lines().filter_map(|line| {
-        let line = line.strip_prefix("pub ").unwrap_or(line);
-        line.strip_prefix("mod ")?.strip_suffix(';')
+        let is_module = |words: &&str| ["", "pub ", "pub(crate) ", "pub(super) "].contains(words);
+        let (words, name) = line.split_once("mod ")?;
+        Some(words).filter(is_module).and(name.strip_suffix(';'))
     });
     names
         .map(|name| {
             let file = folder.join(format!("{name}.rs"));
-            match file.is_file() {
-                true => file,
-                false => folder.join(name).join("mod.rs"),
+            if file.is_file() {
+                file
+            } else {
+                folder.join(name).join("mod.rs")
             }
         })
         .collect()

@@ -102,25 +102,13 @@ fn maturin(python: &Path, command: &str) -> Command {
     maturin
 }
 
-/// Runs a build in the checkout without what the Cargo that runs these tests says of their package:
-/// build scripts run again where that changes, and most of the crates with them. Returns `PATH`.
+/// Runs a build in the checkout as somebody does at a shell. Returns `PATH`.
 #[allow(
     clippy::disallowed_methods,
     reason = "what is inherited is to be known and shortened"
 )]
 fn as_from_a_shell(build: &mut Command) -> OsString {
-    let of_a_package = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_CRATE_",
-    ];
-    for name in std::env::vars_os().map(|(name, _)| name) {
-        let text = name.to_string_lossy();
-        if of_a_package.iter().any(|start| text.starts_with(start)) {
-            build.env_remove(&name);
-        }
-    }
+    process::as_from_a_shell(build);
     build.current_dir(ROOT);
     build.env("CARGO_TARGET_DIR", target_folder());
     std::env::var_os("PATH").unwrap_or_default()

@@ -82,7 +82,7 @@ fn authorize(shared: &Shared, request: &Request) -> Response {
 
 fn new_code(shared: &Shared, request: &Request, email: &str, scope: &str) -> String {
     let mut state = lock(&shared.state);
-    let number = state.next();
+    let number = state.next_number();
     let code = format!("4/0made-up-code-{number}");
     let method = request.query("code_challenge_method");
     let challenge = request.query("code_challenge");

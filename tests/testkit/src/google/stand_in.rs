@@ -180,7 +180,7 @@ impl Google {
     /// Gives a refresh token, as a login long ago left it.
     pub fn refresh_token(&self, email: &str) -> String {
         let mut state = lock(&self.shared.state);
-        let grant = state.next();
+        let grant = state.next_number();
         let scope = "openid https://www.googleapis.com/auth/userinfo.email";
         state.new_refresh_token(email, scope, grant)
     }
@@ -188,7 +188,7 @@ impl Google {
     /// Gives a refresh token with this scope, such as that of application default credentials.
     pub fn refresh_token_for(&self, email: &str, scope: &str) -> String {
         let mut state = lock(&self.shared.state);
-        let grant = state.next();
+        let grant = state.next_number();
         state.new_refresh_token(email, scope, grant)
     }
 

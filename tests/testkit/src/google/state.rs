@@ -55,14 +55,14 @@ pub struct AccessToken {
 
 impl State {
     /// Counts on, for names that differ.
-    pub fn next(&mut self) -> usize {
+    pub fn next_number(&mut self) -> usize {
         self.count += 1;
         self.count
     }
 
     /// Gives a new refresh token of a person for the desktop client.
     pub fn new_refresh_token(&mut self, email: &str, scope: &str, grant: usize) -> String {
-        let token = format!("1//0made-up-refresh-token-{}", self.next());
+        let token = format!("1//0made-up-refresh-token-{}", self.next_number());
         let kept = RefreshToken {
             email: email.to_owned(),
             scope: scope.to_owned(),
@@ -75,7 +75,7 @@ impl State {
 
     /// Gives a new access token.
     pub fn new_access_token(&mut self, principal: &str, scope: &str) -> String {
-        let token = format!("ya29.made-up-access-token-{}", self.next());
+        let token = format!("ya29.made-up-access-token-{}", self.next_number());
         let kept = AccessToken {
             principal: principal.to_owned(),
             scope: scope.to_owned(),
