@@ -227,6 +227,7 @@ fn build_binary() -> Result<PathBuf, String> {
     ]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     cargo.arg("--target-dir").arg(target);
+    testkit::outside::as_from_a_shell(&mut cargo);
     let built = cargo
         .stderr(Stdio::inherit())
         .output()

@@ -108,7 +108,7 @@ fn maturin(python: &Path, command: &str) -> Command {
     reason = "what is inherited is to be known and shortened"
 )]
 fn as_from_a_shell(build: &mut Command) -> OsString {
-    process::as_from_a_shell(build);
+    testkit::outside::as_from_a_shell(build);
     build.current_dir(ROOT);
     build.env("CARGO_TARGET_DIR", target_folder());
     std::env::var_os("PATH").unwrap_or_default()

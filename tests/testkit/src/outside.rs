@@ -1,4 +1,5 @@
-//! Programs that are not ours and run ours, as users' programs do: in a home, with the binary on `PATH`.
+//! Programs that are not ours: those that run ours as users' programs do, in a home, with the binary on `PATH`; and
+//! builds.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -23,4 +24,21 @@ pub fn surround(program: &mut Command, home: &Sandbox) {
         .env("HOME", home.home())
         .current_dir(home.home())
         .stdin(File::open(stdin).expect("the program's stdin"));
+}
+
+/// Takes from a build what the Cargo that runs these tests says of their package: build scripts run again where that
+/// changes, and most of the crates with them.
+pub fn as_from_a_shell(build: &mut Command) {
+    let of_a_package = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+    ];
+    for name in std::env::vars_os().map(|(name, _)| name) {
+        let text = name.to_string_lossy();
+        if of_a_package.iter().any(|start| text.starts_with(start)) {
+            build.env_remove(&name);
+        }
+    }
 }

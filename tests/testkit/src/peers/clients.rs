@@ -191,7 +191,7 @@ fn rust() -> Driver {
         .args(["--package", "kfp-credential-client"])
         .args(["--example", "conformance", "--target-dir"])
         .arg(target);
-    process::as_from_a_shell(&mut command);
+    crate::outside::as_from_a_shell(&mut command);
     let built = command.output().expect("cargo");
     let words = String::from_utf8_lossy(&built.stderr);
     assert!(built.status.success(), "the Rust client: {words}");

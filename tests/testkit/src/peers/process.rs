@@ -156,23 +156,6 @@ fn prepare(program: &OsStr, options: &[&str]) -> Command {
     command
 }
 
-/// Takes from a build what the Cargo that runs these tests says of their package: build scripts run again where that
-/// changes, and most of the crates with them.
-pub fn as_from_a_shell(build: &mut Command) {
-    let of_a_package = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_CRATE_",
-    ];
-    for name in std::env::vars_os().map(|(name, _)| name) {
-        let text = name.to_string_lossy();
-        if of_a_package.iter().any(|start| text.starts_with(start)) {
-            build.env_remove(&name);
-        }
-    }
-}
-
 /// Runs a command to its end, with its output in `log`; kills it at the deadline.
 pub fn run(name: &str, command: Command, log: &Path, deadline: Duration) -> io::Result<ExitStatus> {
     let mut process = Process::start(name, command, log);
