@@ -9,6 +9,10 @@ use kfp_credential::environment::Environment;
 use kfp_credential::read_file::Stdin;
 use kfp_credential::{Process, guard, run};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     guard::panics();
     guard::file_size_limits();

@@ -36,6 +36,8 @@ pub(crate) fn wheel() -> Found<&'static Wheel> {
             build.args(["--zig", "--target", target]);
             // A static binary runs beside any libc.
             build.args(["--compatibility", "manylinux2014", "musllinux_1_2"]);
+            // No relocations at each start (SECURITY.md).
+            build.args(["--", "-Crelocation-model=static"]);
         }
         succeed(build);
         let wheels = fs::read_dir(&folder).expect("the folder of wheels");
