@@ -30,8 +30,9 @@ pub fn explained(http: &Http<'_>, page: &mut Page, tried: &Tried<'_>) -> Option<
         let wanted = matches!(slug, Slug::IapInvalidAudience);
         wanted.then(|| expected_client(http, &sentence, tried.endpoint))
     };
-    let slug = kind(status, &sentence);
+    // A token that is repeated there may hold any word.
     let words = http.quoted(&sentence);
+    let slug = kind(status, &words);
     let error = said(slug, page, &words, tried);
     match own_client(slug).flatten() {
         Some(client) => Some(with_clients(error, &client, page, &words, tried)),
