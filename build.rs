@@ -1,5 +1,9 @@
 //! How the released program is linked.
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Cargo tells a build script by its environment"
+)]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let is = |name: &str, wanted: &str| std::env::var(name).is_ok_and(|value| value == wanted);
