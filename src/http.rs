@@ -299,17 +299,18 @@ impl<'a> Http<'a> {
             unread: Some(answer),
             text: String::new(),
         };
-        self.say(format_args!(
-            "{method} {}: {}",
-            redacted_url(url),
-            page.summary()
-        ));
         // Another server of the walk, such as an identity provider's, has a clock of its own.
         let clock = ServerClock::default();
         clock.hear(&page.headers, asked, heard);
         self.jar
             .borrow_mut()
             .store(url, &page.headers, hop, heard, &clock);
+        // Not before its cookies are known: its own redirect may repeat them.
+        self.say(format_args!(
+            "{method} {}: {}",
+            redacted_url(url),
+            page.summary()
+        ));
         if self.endpoint.origin().is_or_upgrades_to(&Origin::of(url)) {
             self.clock.hear(&page.headers, asked, heard);
         }

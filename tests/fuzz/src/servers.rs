@@ -34,6 +34,8 @@ pub(crate) struct Arrived {
     pub(crate) after_echo: bool,
     /// The `Set-Cookie` lines of its answer.
     pub(crate) cookies_set: Vec<String>,
+    /// How much had been said on `-v` before it, in bytes.
+    pub(crate) said_before: usize,
 }
 
 impl Arrived {
@@ -50,6 +52,7 @@ impl Arrived {
             body: text(body.unwrap_or_default()),
             after_echo: false,
             cookies_set: Vec::new(),
+            said_before: 0,
         }
     }
 
@@ -99,7 +102,7 @@ pub(crate) fn play<'a>(
     let arrived: Rc<RefCell<Vec<Arrived>>> = Rc::default();
     let answers: Vec<Vec<u8>> = answers.map(<[u8]>::to_vec).collect();
     let servers = {
-        let arrived = Rc::clone(&arrived);
+        let (arrived, stderr) = (Rc::clone(&arrived), stderr.clone());
         let mut answers = answers.into_iter();
         let mut has_echoed = false;
         move |request: &Request| {
@@ -110,6 +113,7 @@ pub(crate) fn play<'a>(
             let text = answers.next().unwrap_or_else(|| b"404".to_vec());
             let text = String::from_utf8_lossy(&text).into_owned();
             new.after_echo = has_echoed;
+            new.said_before = stderr.borrow().len();
             has_echoed |= is_known && text.contains("%PASSWORD%");
             let said = if is_known { password } else { "unknown" };
             let answer = answer(&text.replace("%PASSWORD%", said));

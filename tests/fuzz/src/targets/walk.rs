@@ -95,27 +95,32 @@ fn context(entry: &str) -> Context {
 fn check_words(played: &Played) {
     oracle::keeps_silent(&played.words, PASSWORD);
     oracle::keeps_silent(&played.words, HEADER);
-    for value in last_cookies(&played.arrived) {
-        oracle::keeps_silent(&played.words, &value);
+    for (value, said_before) in last_cookies(&played.arrived) {
+        oracle::keeps_silent(&played.words[said_before..], &value);
     }
 }
 
-/// The values of the cookies that were set last by their names, so far as they are marked.
-fn last_cookies(arrived: &[Arrived]) -> Vec<String> {
-    let mut last: Vec<(&str, &str)> = Vec::new();
-    for line in arrived.iter().flat_map(|one| &one.cookies_set) {
-        let pair = line.split(';').next().unwrap_or_default();
-        if let Some((name, value)) = pair.split_once('=') {
-            last.retain(|(known, _)| *known != name.trim());
-            last.push((name.trim(), value.trim()));
+/// The values of the cookies that were set last by their names, so far as they are marked, with how much had been said
+/// before: what a server says in the open and makes a cookie of later was no secret.
+fn last_cookies(arrived: &[Arrived]) -> Vec<(String, usize)> {
+    let mut last: Vec<(&str, &str, usize)> = Vec::new();
+    for one in arrived {
+        for line in &one.cookies_set {
+            let pair = line.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                last.retain(|(known, ..)| *known != name.trim());
+                last.push((name.trim(), value.trim(), one.said_before));
+            }
         }
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let marked = |value: &&str| {
+    let marked = |(_, value, _): &(&str, &str, usize)| {
         value.starts_with(SESSION) && value.len() >= 12 && value.chars().all(is_plain)
     };
-    let values = last.into_iter().map(|(_, value)| value).filter(marked);
-    values.map(str::to_owned).collect()
+    let values = last.into_iter().filter(marked);
+    values
+        .map(|(_, value, said_before)| (value.to_owned(), said_before))
+        .collect()
 }
 
 /// The password goes to a form on the endpoint's own origin, or one that the context names, in a body and safely.
