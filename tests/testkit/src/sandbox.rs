@@ -352,7 +352,7 @@ fn without_terminal(binary: &Path) -> Command {
 /// Starts the binary from a shell, as people do, whose terminal is stdin. The shell says there how
 /// the binary has left it, before its end would set it right.
 fn with_terminal(binary: &Path) -> Command {
-    const SHELL: &str = r#"trap : INT TERM; "$@" 3>&-; code=$?
+    const SHELL: &str = r#"trap : INT TERM QUIT; "$@" 3>&-; code=$?
         case $(stty -a <&3) in *" -echo "*) echo "[left without echo]" >&3;; esac
         exit $code"#;
     let mut command = Command::new(setsid().expect("setsid (util-linux)"));
