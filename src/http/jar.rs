@@ -81,6 +81,10 @@ impl Jar {
         let Ok(mut raw) = RawCookie::parse(line.to_owned()) else {
             return;
         };
+        // Whatever becomes of it: what a server means to be secret is not shown.
+        if !self.values().any(|value| value == raw.value()) {
+            self.values.push(Secret::new(raw.value()));
+        }
         let mut source = ExpirySource::MaxAge;
         if raw.max_age().is_none()
             && let Some(expires) = raw.expires_datetime()
@@ -107,9 +111,6 @@ impl Jar {
             return;
         };
         let identity = identity(&cookie);
-        if !self.values().any(|value| value == cookie.value()) {
-            self.values.push(Secret::new(cookie.value()));
-        }
         if self.store.insert(cookie.into_owned(), url).is_ok() {
             let before = self.settings.get(&identity);
             let setting = Setting {
