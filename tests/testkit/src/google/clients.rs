@@ -1,6 +1,6 @@
 //! Google's own clients in Python, in an empty environment but for the way to the stand-ins.
 //!
-//! Beside [`google`](super::google), not in it: they need `peers` too.
+//! Beside `google`, not in it: they need `peers` too.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

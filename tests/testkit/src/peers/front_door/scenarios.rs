@@ -25,7 +25,7 @@ impl RealDoor {
         })
     }
 
-    /// Starts with a choice of `local`, [`LDAP`], [`SSO`] and [`MOCK`].
+    /// Starts with a choice of `local`, LDAP, single sign-on and the mock connector.
     pub fn several_connectors() -> Found<Self> {
         Self::start(&Options {
             connectors: &[Offer::Local, Offer::Ldap, Offer::Sso, Offer::Mock],
@@ -33,7 +33,7 @@ impl RealDoor {
         })
     }
 
-    /// Starts with [`SSO`] alone, which has no form.
+    /// Starts with single sign-on alone, which has no form.
     pub fn sso_only() -> Found<Self> {
         Self::start(&Options {
             connectors: &[Offer::Sso],
