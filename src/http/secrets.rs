@@ -60,6 +60,11 @@ impl Secrets {
         let pair = String::from_utf8_lossy(&pair);
         if let Some((_, password)) = pair.split_once(':') {
             self.keep(&Secret::new(password));
+            // An OAuth client's is written as in a form before it goes there (RFC 6749 section 2.3.1).
+            let written = format!("={password}");
+            for (_, secret) in url::form_urlencoded::parse(written.as_bytes()) {
+                self.keep(&Secret::new(secret));
+            }
         }
     }
 
@@ -122,6 +127,14 @@ mod tests {
             let words = secrets.quoted(&format!("wrong: {secret}!"));
             assert_eq!(words, "wrong: (withheld)!");
         }
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            AUTHORIZATION,
+            // `kfp:s%3Acret+5`
+            HeaderValue::from_static("Basic a2ZwOnMlM0FjcmV0KzU="),
+        );
+        secrets.keep_headers(&headers);
+        assert_eq!(secrets.quoted("no: s:cret 5"), "no: (withheld)");
         let said = "the grant_type refresh_token is not for desktop, application/json";
         assert_eq!(secrets.quoted(said), said);
     }
