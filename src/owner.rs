@@ -3,13 +3,16 @@
 //! In a user namespace one number stands for every user whom the namespace does not know (`user_namespaces(7)`, "Unmapped
 //! user and group IDs"). Whoever runs under that number there cannot tell what is theirs, so nothing is.
 
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
+
 /// Refuses what belongs to another user, with words that go on from its name.
 pub fn refuse_others(owner: u32) -> Result<(), String> {
     let us = us();
     if owner != us {
         return Err(format!("belongs to uid {owner}, and this is uid {us}"));
     }
-    if stands_for_many(owner) {
+    if stands_for_many(us) {
         return Err(format!(
             "belongs to uid {owner}, which stands for every user that this user namespace does not know"
         ));
@@ -26,12 +29,19 @@ fn us() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Told once, as each file of an answer from the store is asked about.
 #[cfg(target_os = "linux")]
-fn stands_for_many(owner: u32) -> bool {
+fn stands_for_many(us: u32) -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| is_overflow_of_a_namespace(us))
+}
+
+#[cfg(target_os = "linux")]
+fn is_overflow_of_a_namespace(us: u32) -> bool {
     use std::fs::read_to_string;
     use std::path::Path;
     let number = read_to_string("/proc/sys/kernel/overflowuid").ok();
-    if owner != overflow_uid(number.as_deref()) {
+    if us != overflow_uid(number.as_deref()) {
         return false;
     }
     match read_to_string("/proc/self/uid_map") {
@@ -42,7 +52,7 @@ fn stands_for_many(owner: u32) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn stands_for_many(_owner: u32) -> bool {
+fn stands_for_many(_us: u32) -> bool {
     false
 }
 
