@@ -8,7 +8,7 @@ mod access;
 mod backend;
 mod edited;
 mod entry;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod key;
 mod lock;

@@ -1,4 +1,5 @@
-//! What the fuzz targets in `tests/fuzz` need of this module; compiled with `--cfg fuzzing` alone.
+//! What the fuzz targets in `tests/fuzz` need of this module, and a keyring with small items for them and for tests;
+//! compiled with `--cfg fuzzing` and for tests alone.
 
 use std::collections::BTreeMap;
 
@@ -34,18 +35,20 @@ pub fn written(entry: &impl Serialize) -> Secret {
 pub struct SmallKeyring(Chunked<Items>);
 
 /// What is in it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Items {
     /// By name.
     pub by_name: BTreeMap<String, String>,
     /// How many changes succeed from now on; `None` for all.
     pub changes_left: Option<usize>,
+    /// The most bytes of an item.
+    largest: usize,
 }
 
 impl SmallKeyring {
-    /// Makes one whose items hold so many bytes.
-    pub fn new(items: Items, limit: usize) -> Self {
-        Self(Chunked::new(items, limit))
+    /// Makes an empty one whose items hold so many bytes.
+    pub fn new(limit: usize) -> Self {
+        Self(Chunked::new(Items::of_at_most(limit), limit))
     }
 
     /// Gives what is in it.
@@ -72,6 +75,15 @@ impl SmallKeyring {
 }
 
 impl Items {
+    /// Makes none, of which each may hold so many bytes.
+    pub fn of_at_most(largest: usize) -> Self {
+        Self {
+            by_name: BTreeMap::new(),
+            changes_left: None,
+            largest,
+        }
+    }
+
     fn change(&mut self) -> Result<(), BackendError> {
         match &mut self.changes_left {
             Some(0) => Err(BackendError::Failed("the process has ended".to_owned())),
@@ -91,6 +103,7 @@ impl Backend for Items {
 
     fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
         self.change()?;
+        assert!(secret.expose().len() <= self.largest, "larger than an item");
         let text = secret.expose().to_owned();
         self.by_name.insert(name.to_owned(), text);
         Ok(())

@@ -36,7 +36,7 @@ impl<B: Backend> Chunked<B> {
     }
 
     /// Gives the keyring below.
-    #[cfg(fuzzing)]
+    #[cfg(any(fuzzing, test))]
     pub(in crate::store) fn inner(&mut self) -> &mut B {
         &mut self.inner
     }
@@ -182,62 +182,14 @@ fn torn(why: &str) -> BackendError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+    use crate::store::fuzzing::Items;
 
     /// What a Windows credential holds, in bytes.
     const LIMIT: usize = 2560;
 
-    /// A keyring that refuses larger items, and everything after so many writes and removals.
-    #[derive(Default)]
-    struct Small {
-        items: BTreeMap<String, String>,
-        changes_left: Option<usize>,
-    }
-
-    impl Small {
-        fn change(&mut self) -> Result<(), BackendError> {
-            match &mut self.changes_left {
-                Some(0) => Err(BackendError::Failed("the process has ended".to_owned())),
-                Some(left) => {
-                    *left -= 1;
-                    Ok(())
-                }
-                None => Ok(()),
-            }
-        }
-    }
-
-    impl Backend for Small {
-        fn read(&mut self, name: &str) -> Result<Option<Secret>, BackendError> {
-            Ok(self.items.get(name).map(Secret::new))
-        }
-
-        fn write(&mut self, name: &str, secret: &Secret) -> Result<(), BackendError> {
-            self.change()?;
-            assert!(secret.expose().len() <= LIMIT, "larger than an item");
-            let text = secret.expose().to_owned();
-            self.items.insert(name.to_owned(), text);
-            Ok(())
-        }
-
-        fn delete(&mut self, name: &str) -> Result<bool, BackendError> {
-            self.change()?;
-            Ok(self.items.remove(name).is_some())
-        }
-
-        fn delete_all(&mut self, _known: &[String]) -> Result<usize, BackendError> {
-            Ok(std::mem::take(&mut self.items).len())
-        }
-
-        fn check(&mut self, _name: &str) -> Result<(), BackendError> {
-            Ok(())
-        }
-    }
-
-    fn keyring() -> Chunked<Small> {
-        Chunked::new(Small::default(), LIMIT)
+    fn keyring() -> Chunked<Items> {
+        Chunked::new(Items::of_at_most(LIMIT), LIMIT)
     }
 
     /// An entry of so many bytes that begins with a letter; umlauts lie across cuts.
@@ -272,9 +224,9 @@ mod tests {
                 assert_eq!(keyring.read("k"), Ok(Some(entry('y', after))));
                 let parts = pieces(entry('y', after).expose(), LIMIT).len();
                 let items = if parts == 1 { 1 } else { parts + 1 };
-                assert_eq!(keyring.inner.items.len(), items, "{before}, {after}");
+                assert_eq!(keyring.inner.by_name.len(), items, "{before}, {after}");
                 assert_eq!(keyring.delete("k"), Ok(true));
-                assert!(keyring.inner.items.is_empty());
+                assert!(keyring.inner.by_name.is_empty());
                 assert_eq!(keyring.read("k"), Ok(None));
             }
         }
@@ -296,7 +248,11 @@ mod tests {
                     // And the next one tidies up.
                     keyring.inner.changes_left = None;
                     keyring.write("k", &entry('z', 1)).unwrap();
-                    assert_eq!(keyring.inner.items.len(), 1, "{before}, {after}, {changes}");
+                    assert_eq!(
+                        keyring.inner.by_name.len(),
+                        1,
+                        "{before}, {after}, {changes}"
+                    );
                 }
             }
         }
@@ -306,15 +262,15 @@ mod tests {
     fn what_two_writers_mix_is_no_answer() {
         let mut keyring = keyring();
         keyring.write("k", &entry('x', 3 * LIMIT)).unwrap();
-        let head = keyring.inner.items["k"].clone();
-        let first = keyring.inner.items["k part=a1"].clone();
+        let head = keyring.inner.by_name["k"].clone();
+        let first = keyring.inner.by_name["k part=a1"].clone();
         keyring.delete("k").unwrap();
         keyring.write("k", &entry('y', 3 * LIMIT)).unwrap();
-        keyring.inner.items.insert("k part=a1".to_owned(), first);
+        keyring.inner.by_name.insert("k part=a1".to_owned(), first);
         assert!(keyring.read("k").is_err(), "of another entry");
-        keyring.inner.items.insert("k".to_owned(), head);
+        keyring.inner.by_name.insert("k".to_owned(), head);
         assert!(keyring.read("k").is_err(), "with another head");
-        keyring.inner.items.remove("k part=a2");
+        keyring.inner.by_name.remove("k part=a2");
         assert!(keyring.read("k").is_err(), "without a part");
         keyring.write("k", &entry('z', 3 * LIMIT)).unwrap();
         assert_eq!(keyring.read("k"), Ok(Some(entry('z', 3 * LIMIT))));
@@ -327,6 +283,6 @@ mod tests {
         keyring.write("l", &entry('x', 12_000)).unwrap();
         let known = ["k", "l", "m"].map(str::to_owned);
         assert_eq!(keyring.delete_all(&known), Ok(2));
-        assert!(keyring.inner.items.is_empty());
+        assert!(keyring.inner.by_name.is_empty());
     }
 }

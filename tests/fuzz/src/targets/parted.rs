@@ -4,14 +4,14 @@
 //! number of changes after which the process ends, `i`, a name, `=` and an item that somebody else puts there.
 
 use kfp_credential::secret::Secret;
-use kfp_credential::store::fuzzing::{Items, SmallKeyring};
+use kfp_credential::store::fuzzing::SmallKeyring;
 
 use crate::input::Fields;
 
 pub(crate) fn run(bytes: &[u8]) {
     let mut fields = Fields::of(bytes);
     let limit = 4 + fields.below(200);
-    let mut keyring = SmallKeyring::new(Items::default(), limit);
+    let mut keyring = SmallKeyring::new(limit);
     let mut written: Vec<String> = Vec::new();
     let mut is_foreign = false;
     for step in fields.rest().take(40) {
