@@ -2,7 +2,7 @@
 
 use crate::config::context::Context;
 use crate::config::inputs::{Inputs, wrong_value};
-use crate::config::method::{Google, Iap, METHODS, Method, TokenFile, names};
+use crate::config::method::{Google, Iap, METHODS, Method, TokenFile, by_name, names};
 use crate::config::options::TargetOptions;
 use crate::config::sdk_variables::SdkVariables;
 use crate::environment;
@@ -59,9 +59,8 @@ fn named(name: &str, own: Method) -> Result<Method> {
     if let (Method::Detect(dex), "dex") = (own, name) {
         return Ok(Method::Dex(dex));
     }
-    let keys = METHODS.iter().find(|keys| keys.name == name);
-    let keys =
-        keys.ok_or_else(|| wrong_value("--method", name, &format!("it is {}", names("or"))))?;
+    let unknown = || wrong_value("--method", name, &format!("it is {}", names("or")));
+    let keys = by_name(name).ok_or_else(unknown)?;
     Ok((keys.empty)())
 }
 
@@ -80,7 +79,7 @@ fn implied_method(target: &TargetOptions) -> Result<Option<(&'static str, &'stat
     let stranger = given
         .find(|(_, other)| other.name != keys.name)
         .map(|(option, other)| (option, other.name));
-    let has_username = target.username.is_some() && keys.username.is_none();
+    let has_username = target.username.is_some() && !keys.takes_username;
     let username = has_username.then_some(("--username", "dex"));
     match stranger.or(username) {
         Some((other_option, other)) if target.method.is_none() => Err(Error::new(

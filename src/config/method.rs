@@ -11,7 +11,7 @@ pub(super) mod none;
 #[cfg(test)]
 mod tests;
 pub(super) mod token_file;
-mod values;
+pub mod values;
 
 use block::{Block, Found, Key, Values};
 pub use dex::Dex;
@@ -45,8 +45,6 @@ pub enum Method {
 pub struct Keys {
     /// The method's name, which is its block's key.
     pub name: &'static str,
-    /// The block's path in a context.
-    pub path: Key,
     /// The method where the block is empty.
     pub empty: fn() -> Method,
     /// Gives a context's block, as written.
@@ -55,51 +53,66 @@ pub struct Keys {
     pub meant: fn(&ContextEntry, &Check<'_>) -> Option<Result<Method>>,
     /// Gives the options that belong to this method alone, and which of them are given.
     pub options: fn(&TargetOptions) -> Vec<(&'static str, bool)>,
-    /// Gives what `config set-context` writes of the options.
-    pub set: fn(&TargetOptions) -> Values,
-    /// Where `--username` stands for a key of this method.
-    pub username: Option<Key>,
+    /// Gives what `config set-context` writes of the options; of `--username` where that is given too.
+    pub set: fn(&TargetOptions, Option<&str>) -> Values,
+    /// Whether `--username` stands for a key of this method.
+    pub takes_username: bool,
+}
+
+impl Keys {
+    /// Gives the block's path in a context.
+    pub fn path(&'static self) -> Key {
+        std::slice::from_ref(&self.name)
+    }
+
+    /// Tells whether an option of this method alone is given.
+    pub fn is_given(&self, target: &TargetOptions) -> bool {
+        let mut options = (self.options)(target).into_iter();
+        options.any(|(_, is_given)| is_given)
+    }
+
+    /// Tells whether a context has the block.
+    pub fn is_in(&self, entry: &ContextEntry) -> bool {
+        (self.written)(entry).is_some()
+    }
 }
 
 /// All methods.
 pub static METHODS: [&Keys; 5] = [&DEX, &IAP, &GCP, &TOKEN_FILE, &NONE];
 
-static DEX: Keys = Keys {
+/// The method that `--username` means where nothing says another one.
+pub static DEX: Keys = Keys {
     name: "dex",
-    path: &["dex"],
     empty: || Method::Dex(Dex::default()),
     written: |entry| entry.dex.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.dex.as_ref()?.meant(check).map(Method::Dex)),
     options: dex::options,
     set: dex::set,
-    username: Some(&["dex", "username"]),
+    takes_username: true,
 };
 
 static IAP: Keys = Keys {
     name: "iap",
-    path: &["iap"],
     empty: || Method::Iap(Iap::default()),
     written: |entry| entry.iap.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.iap.as_ref()?.meant(check).map(Method::Iap)),
     options: iap::options,
     set: iap::set,
-    username: Some(&["iap", "account"]),
+    takes_username: true,
 };
 
 static GCP: Keys = Keys {
     name: "gcp",
-    path: &["gcp"],
     empty: || Method::Gcp(Google::default()),
     written: |entry| entry.gcp.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.gcp.as_ref()?.meant(check).map(Method::Gcp)),
     options: |_| Vec::new(),
-    set: |_| Values::new(),
-    username: None,
+    set: |_, _| Values::new(),
+    takes_username: false,
 };
 
 static TOKEN_FILE: Keys = Keys {
     name: "token-file",
-    path: &["token-file"],
     empty: || Method::TokenFile(TokenFile::default()),
     written: |entry| entry.token_file.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| {
@@ -109,19 +122,23 @@ static TOKEN_FILE: Keys = Keys {
     },
     options: token_file::options,
     set: token_file::set,
-    username: None,
+    takes_username: false,
 };
 
 static NONE: Keys = Keys {
     name: "none",
-    path: &["none"],
     empty: || Method::None,
     written: |entry| entry.none.as_ref().map(|block| block as &dyn Block),
     meant: |entry, _| entry.none.as_ref().map(|_| Ok(Method::None)),
     options: |_| Vec::new(),
-    set: |_| Values::new(),
-    username: None,
+    set: |_, _| Values::new(),
+    takes_username: false,
 };
+
+/// Finds a method by its name.
+pub fn by_name(name: &str) -> Option<&'static Keys> {
+    METHODS.into_iter().find(|keys| keys.name == name)
+}
 
 /// Names all methods in a sentence, with `word` before the last one.
 pub fn names(word: &str) -> String {

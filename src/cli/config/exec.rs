@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{required, sdk_file, unknown};
 use crate::cli::Setting;
 use crate::config::method::Method;
-use crate::config::method::block::absolute;
+use crate::config::method::values::absolute;
 use crate::config::of_entry;
 use crate::error::Result;
 use crate::sdk;

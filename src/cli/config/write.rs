@@ -8,8 +8,8 @@ use super::{check, load, path, read_text};
 use crate::cli::Setting;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, ContextEntry};
-use crate::config::method::block::{Found, Key, absolute};
-use crate::config::method::{Keys, METHODS, names};
+use crate::config::method::block::{Found, Key};
+use crate::config::method::{DEX, Keys, METHODS, by_name, names, values};
 use crate::config::options::TargetOptions;
 use crate::config::{
     self,
@@ -35,12 +35,11 @@ struct Writing {
 
 impl Writing {
     fn text(&mut self, key: Key, value: Option<&str>) {
-        self.values.extend(value.map(|value| (key, json!(value))));
+        self.values.extend(values::text(key, value));
     }
 
-    fn file(&mut self, key: Key, value: Option<&PathBuf>) {
-        let path = value.map(absolute);
-        self.text(key, path.as_deref());
+    fn file(&mut self, key: Key, path: Option<&PathBuf>) {
+        self.values.extend(values::file(key, path));
     }
 
     fn flag(&mut self, key: Key, value: Option<bool>) {
@@ -48,8 +47,7 @@ impl Writing {
     }
 
     fn method(&mut self, name: &str) -> Result<()> {
-        let keys = METHODS.iter().find(|keys| keys.name == name);
-        self.method = Some(keys.ok_or_else(|| {
+        self.method = Some(by_name(name).ok_or_else(|| {
             Error::new(Slug::ConfigInvalid, format!("there is no method {name:?}"))
                 .hint(format!("the methods are {}", names("and")))
         })?);
@@ -107,10 +105,12 @@ pub(super) fn set_context(
     }
     writing.flag(INSECURE_HTTP, target.allow_insecure_http);
     let edited = held(setting)?;
-    let of_blocks = METHODS.iter().flat_map(|keys| (keys.set)(target));
+    let user = method_of_username(load(setting)?.as_ref(), name, target);
+    let of_blocks = METHODS.iter().flat_map(|keys| {
+        let username = target.username.as_deref();
+        (keys.set)(target, username.filter(|_| keys.name == user.name))
+    });
     writing.values.extend(of_blocks);
-    let username = username_key(load(setting)?.as_ref(), name, &writing);
-    writing.text(username, target.username.as_deref());
     writing.imply_method()?;
 
     let is_new = write(setting, &edited, name, &writing)?;
@@ -122,21 +122,19 @@ pub(super) fn set_context(
     Ok(())
 }
 
-/// Gives the key that `--username` stands for: of the method that is given, else of the one that the context has, else
-/// Dex's.
-fn username_key(file: Option<&ConfigFile>, name: &str, writing: &Writing) -> Key {
+/// Gives the method that `--username` belongs to: the one that is given, else the one that the context has, else Dex.
+fn method_of_username(
+    file: Option<&ConfigFile>,
+    name: &str,
+    target: &TargetOptions,
+) -> &'static Keys {
     let entry = file.and_then(|file| file.context(name));
-    let given = METHODS.iter().find(|keys| {
-        writing
-            .method
-            .is_some_and(|method| method.name == keys.name)
-            || writing.fills(keys)
-    });
-    let is_there = |keys: &Keys| entry.is_some_and(|entry| (keys.written)(entry).is_some());
-    let there = || METHODS.iter().find(|keys| is_there(keys));
-    let keys = given.or_else(there);
-    keys.and_then(|keys| keys.username)
-        .unwrap_or(&["dex", "username"])
+    let named = target.method.as_deref();
+    let is_given = |keys: &Keys| named == Some(keys.name) || keys.is_given(target);
+    let is_there = |keys: &Keys| entry.is_some_and(|entry| keys.is_in(entry));
+    let find = |is: &dyn Fn(&Keys) -> bool| METHODS.into_iter().find(|keys| is(keys));
+    let found = find(&is_given).or_else(|| find(&is_there));
+    found.filter(|keys| keys.takes_username).unwrap_or(&DEX)
 }
 
 /// Writes what a login used and found as a context.
@@ -243,7 +241,7 @@ fn write(
 ) -> Result<bool> {
     let file = load(setting)?;
     let entry = file.as_ref().and_then(|file| file.context(name));
-    let has_block = |keys: &Keys| entry.is_some_and(|entry| (keys.written)(entry).is_some());
+    let has_block = |keys: &Keys| entry.is_some_and(|entry| keys.is_in(entry));
     let (name_value, empty_block) = (json!(name), json!({}));
 
     let mut edits = vec![Edit::Set {
@@ -257,12 +255,12 @@ fn write(
             .filter(|keys| keys.name != method.name && has_block(keys));
         edits.extend(others.map(|keys| Edit::Unset {
             context: name,
-            path: keys.path,
+            path: keys.path(),
         }));
         if !has_block(method) && !writing.fills(method) {
             edits.push(Edit::Set {
                 context: name,
-                path: method.path,
+                path: method.path(),
                 value: &empty_block,
             });
         }

@@ -1,7 +1,5 @@
 //! What every method's block in the file answers for.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
@@ -21,9 +19,7 @@ pub trait Block {
     fn check(&self, check: &Check<'_>) -> Result<()>;
 
     /// Gives the values that are addresses, which may hold a password that somebody wrote there.
-    fn addresses(&self) -> Vec<(Key, Addresses<'_>)> {
-        Vec::new()
-    }
+    fn addresses(&self) -> Vec<(Key, Addresses<'_>)>;
 }
 
 /// Addresses as written.
@@ -59,10 +55,4 @@ pub struct Found<'a> {
     pub username: Option<&'a str>,
     /// Whether the password rests in the keyring now.
     pub password_saved: bool,
-}
-
-/// A path of the command line is relative to where the command runs, one of the file to the file.
-pub fn absolute(path: &PathBuf) -> String {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    path.to_string_lossy().into_owned()
 }

@@ -86,8 +86,9 @@ pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
 }
 
 /// What `config set-context` writes of the options.
-pub(super) fn set(target: &TargetOptions) -> Values {
+pub(super) fn set(target: &TargetOptions, username: Option<&str>) -> Values {
     let mut values = Values::new();
+    values.extend(text(&["dex", "username"], username));
     values.extend(file_source(
         &["dex", "password"],
         target.password_file.as_ref(),

@@ -102,7 +102,7 @@ pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
 }
 
 /// What `config set-context` writes of the options.
-pub(super) fn set(target: &TargetOptions) -> Values {
+pub(super) fn set(target: &TargetOptions, account: Option<&str>) -> Values {
     let (client, other) = (
         target.client_id.as_deref(),
         target.other_client_id.as_deref(),
@@ -112,6 +112,7 @@ pub(super) fn set(target: &TargetOptions) -> Values {
     values.extend(text(&["iap", "client-id"], client));
     values.extend(text(&["iap", "other-client-id"], other));
     values.extend(file_source(&["iap", "other-client-secret"], secret));
+    values.extend(text(&["iap", "account"], account));
     values
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::block::Block;
+use super::block::{Addresses, Block, Key};
 use crate::config::check::Check;
 use crate::error::Result;
 
@@ -15,5 +15,9 @@ impl Block for NoneBlock {
     fn check(&self, _check: &Check<'_>) -> Result<()> {
         let Self {} = self;
         Ok(())
+    }
+
+    fn addresses(&self) -> Vec<(Key, Addresses<'_>)> {
+        Vec::new()
     }
 }

@@ -47,7 +47,7 @@ fn the_file_and_the_schema_know_the_same_keys() {
     assert_eq!(known_keys(", unheard-of: 1"), keys(&schema));
     for method in METHODS {
         let name = method.name;
-        assert_eq!(method.path, [name]);
+        assert_eq!(method.path(), [name]);
         let known = known_keys(&format!(", {name}: {{unheard-of: 1}}"));
         let known = if name == NONE.name {
             BTreeSet::new()
@@ -99,7 +99,7 @@ fn an_option_of_a_method_sets_keys_of_its_block() {
             let target = given(&command.clone().get_matches_from(["c", option, "value"]));
             let is_given = (method.options)(&target).contains(&(option, true));
             assert!(is_given, "{option}");
-            let set: Vec<Key> = (method.set)(&target)
+            let set: Vec<Key> = (method.set)(&target, None)
                 .into_iter()
                 .map(|(key, _)| key)
                 .collect();
@@ -112,7 +112,13 @@ fn an_option_of_a_method_sets_keys_of_its_block() {
                 "{name}.{key}"
             );
         }
-        if let Some([name, key]) = method.username {
+        let set = (method.set)(&none, Some("u"));
+        assert_eq!(set.len(), usize::from(method.takes_username));
+        for (path, _) in set {
+            let [name, key] = path else {
+                panic!("{path:?}")
+            };
+            assert_eq!(*name, method.name);
             assert!(
                 schema[*name]["properties"].get(*key).is_some(),
                 "{name}.{key}"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::block::{Block, Values};
+use super::block::{Addresses, Block, Key, Values};
 use super::values::{file, text};
 use crate::config::check::Check;
 use crate::config::inputs::Inputs;
@@ -40,6 +40,10 @@ impl Block for TokenFileBlock {
         check.text("token-file.path", path.as_deref())?;
         check.text("token-file.audience", audience.as_deref())
     }
+
+    fn addresses(&self) -> Vec<(Key, Addresses<'_>)> {
+        Vec::new()
+    }
 }
 
 impl TokenFileBlock {
@@ -59,7 +63,7 @@ pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
 }
 
 /// What `config set-context` writes of the options.
-pub(super) fn set(target: &TargetOptions) -> Values {
+pub(super) fn set(target: &TargetOptions, _username: Option<&str>) -> Values {
     let mut values = Values::new();
     values.extend(file(&["token-file", "path"], target.token_file.as_ref()));
     values.extend(text(
