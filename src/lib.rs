@@ -9,9 +9,9 @@
 //! 4. [`protocol`] writes the answer: the document and the other forms of it, the only writer to stdout.
 //!
 //! [`credential`], [`secret`], [`line`](mod@line) and [`error`] are the words that all of them share; [`read_file`] is the one
-//! reader of files; [`http`] is the one client and the one redirect follower; [`person`] and [`terminal`] are where passwords come from;
-//! [`oauth`] is what the ways share that log in at an authorization server, and [`browser`] sends a person there; [`sdk`] is
-//! the kfp SDK's own files.
+//! reader of files; [`http`] is the one client and the one redirect follower; [`person`] and [`terminal`] are where
+//! passwords come from; [`oauth`] is what the ways share that log in at an authorization server, and [`browser`] sends a
+//! person there; [`sdk`] is the kfp SDK's own files.
 //!
 //! # What always holds
 //!

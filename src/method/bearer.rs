@@ -35,16 +35,13 @@ impl Bearer<'_> {
         explain: &dyn Fn(&mut Page) -> Option<Error>,
     ) -> Result<NewCredential> {
         if !self.context.verify {
-            return self.unproven(minted, "not verified, as was asked");
+            return self.unproven(minted, proof::NOT_VERIFIED);
         }
         http.keep_secret(&minted.token);
         let header = header(self.context, &minted.token);
         match proof::prove_explaining(http, self.endpoint, &[header], explain)? {
-            Proof::Proven(base, _) => self.fresh(minted, base, None),
-            Proof::NotFound => self.unproven(
-                minted,
-                "the endpoint has no health path of Kubeflow Pipelines",
-            ),
+            Proof::Proven(base, _) => self.new_credential(minted, base, None),
+            Proof::NotFound => self.unproven(minted, proof::NO_HEALTH_PATH),
             Proof::Unproven(error) => self.unproven(minted, &error.one_line()),
         }
     }
@@ -54,10 +51,10 @@ impl Bearer<'_> {
         self.run
             .trace
             .say(format_args!("the token is unproven: {why}"));
-        self.fresh(minted, self.endpoint.clone(), Some(why.to_owned()))
+        self.new_credential(minted, self.endpoint.clone(), Some(why.to_owned()))
     }
 
-    fn fresh(
+    fn new_credential(
         &self,
         minted: Minted,
         endpoint: Endpoint,

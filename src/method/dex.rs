@@ -40,11 +40,7 @@ pub(super) struct Detect<'a>(pub(super) &'a Dex);
 
 impl LoginMethod for &Dex {
     fn identity(&self) -> Identity<'_> {
-        Identity {
-            user: self.username.as_deref(),
-            connector: self.connector.as_deref(),
-            ..Identity::default()
-        }
+        identity(self)
     }
 
     fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
@@ -54,11 +50,7 @@ impl LoginMethod for &Dex {
 
 impl LoginMethod for Detect<'_> {
     fn identity(&self) -> Identity<'_> {
-        Identity {
-            user: self.0.username.as_deref(),
-            connector: self.0.connector.as_deref(),
-            ..Identity::default()
-        }
+        identity(self.0)
     }
 
     /// Dex's rules ask the same as soon as the endpoint has turned out to be behind one.
@@ -68,6 +60,14 @@ impl LoginMethod for Detect<'_> {
 
     fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
         log_in(self, self.0, login)
+    }
+}
+
+fn identity(dex: &Dex) -> Identity<'_> {
+    Identity {
+        user: dex.username.as_deref(),
+        connector: dex.connector.as_deref(),
+        ..Identity::default()
     }
 }
 

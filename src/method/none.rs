@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Slug};
 use crate::http::Http;
 use crate::method::identity::{self, Whoami};
 use crate::method::login::{Login, LoginMethod, NewCredential};
-use crate::method::proof::{Proof, is_kubeflow_pipelines, prove};
+use crate::method::proof::{NOT_VERIFIED, Proof, is_kubeflow_pipelines, prove};
 use crate::secret::Secret;
 use crate::store::Identity;
 
@@ -58,7 +58,7 @@ fn check(
     extra_headers: &[(String, Secret)],
 ) -> Result<(Endpoint, Option<String>)> {
     let has_headers = !extra_headers.is_empty();
-    let unproven = || Some("not verified, as was asked".to_owned());
+    let unproven = || Some(NOT_VERIFIED.to_owned());
     if has_headers && !context.verify && matches!(context.method, Method::None) {
         return Ok((endpoint.clone(), unproven()));
     }

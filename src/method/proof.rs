@@ -14,6 +14,11 @@ use crate::secret::Secret;
 /// The health paths of both API generations.
 pub(super) const HEALTH_PATHS: [&str; 2] = ["apis/v2beta1/healthz", "apis/v1beta1/healthz"];
 
+/// Why a credential is unproven where none of them is there.
+pub(super) const NO_HEALTH_PATH: &str = "the endpoint has no health path of Kubeflow Pipelines";
+/// Why it is where nobody looked.
+pub(super) const NOT_VERIFIED: &str = "not verified, as was asked";
+
 /// What the health paths answered.
 #[derive(Debug)]
 pub enum Proof {

@@ -37,14 +37,11 @@ impl Session {
         let (endpoint, unproven) = if context.verify {
             match proof::prove(http, &self.endpoint, &headers)? {
                 Proof::Proven(base, _) => (base, None),
-                Proof::NotFound => (
-                    self.endpoint,
-                    Some("the endpoint has no health path of Kubeflow Pipelines".into()),
-                ),
+                Proof::NotFound => (self.endpoint, Some(proof::NO_HEALTH_PATH.to_owned())),
                 Proof::Unproven(error) => (self.endpoint, Some(error.one_line())),
             }
         } else {
-            (self.endpoint, Some("not verified, as was asked".to_owned()))
+            (self.endpoint, Some(proof::NOT_VERIFIED.to_owned()))
         };
         if let Some(why) = &unproven {
             http.say(format_args!("the session is unproven: {why}"));

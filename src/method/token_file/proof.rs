@@ -29,8 +29,7 @@ pub(in crate::method) fn proven(
     let (base, answer) = match proof::prove_explaining(http, &new.endpoint, &headers, &explain)? {
         Proof::Proven(base, answer) => (base, answer),
         Proof::NotFound => {
-            let why = "the endpoint has no health path of Kubeflow Pipelines";
-            return Ok(unproven(new, why.to_owned()));
+            return Ok(unproven(new, proof::NO_HEALTH_PATH.to_owned()));
         }
         Proof::Unproven(error) => return Ok(unproven(new, error.one_line())),
     };
@@ -52,7 +51,7 @@ pub(in crate::method) fn proven(
 
 /// Takes note that the token was not tried.
 pub(in crate::method) fn left_out(new: NewCredential) -> NewCredential {
-    unproven(new, "not verified, as was asked".to_owned())
+    unproven(new, proof::NOT_VERIFIED.to_owned())
 }
 
 fn unproven(new: NewCredential, why: String) -> NewCredential {

@@ -203,7 +203,7 @@ fn delete_found(
     }
 }
 
-/// Finds items; locked ones are unlocked where a person may be asked, and are error elsewhere.
+/// Finds items; locked ones are unlocked where a person may be asked, and are an error elsewhere.
 fn unlocked_items<'a>(
     service: &'a SecretService<'_>,
     may_prompt: bool,
