@@ -34,6 +34,9 @@ pub fn written(entry: &impl Serialize) -> Secret {
 /// A keyring with small items, which may break off.
 pub struct SmallKeyring(Chunked<Items>);
 
+/// The most bytes of a head, which real limits are far above.
+const HEAD: usize = 128;
+
 /// What is in it.
 #[derive(Debug)]
 pub struct Items {
@@ -46,9 +49,9 @@ pub struct Items {
 }
 
 impl SmallKeyring {
-    /// Makes an empty one whose items hold so many bytes.
+    /// Makes an empty one that cuts entries into parts of so many bytes; a head fits into any item.
     pub fn new(limit: usize) -> Self {
-        Self(Chunked::new(Items::of_at_most(limit), limit))
+        Self(Chunked::new(Items::of_at_most(limit.max(HEAD)), limit))
     }
 
     /// Gives what is in it.
