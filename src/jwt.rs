@@ -1,5 +1,7 @@
 //! Reads the claims of a JSON Web Token (RFC 7519) without verifying it: whoever receives the token does that.
 
+pub mod signing;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};

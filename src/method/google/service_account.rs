@@ -1,13 +1,7 @@
 //! A service account's key: it signs JWTs (RFC 7515) that Google exchanges for tokens (RFC 7523), or that IAP takes as
 //! they are.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -15,6 +9,7 @@ use url::Url;
 use super::{Minted, Minting, answer, id_token};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
+use crate::jwt::signing::{SigningKey, Unusable};
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
 
@@ -27,9 +22,7 @@ const LIFETIME: TimeDelta = TimeDelta::hours(1);
 #[derive(Debug)]
 pub(super) struct Key {
     email: String,
-    /// The key's ID, by which Google finds its public half.
-    id: Option<String>,
-    pair: RsaKeyPair,
+    signing: SigningKey,
     token_uri: Url,
 }
 
@@ -50,14 +43,17 @@ impl Key {
         pem: &Secret,
         token_uri: Url,
     ) -> Result<Self, String> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes())
-            .map_err(|_| "its private_key is no PKCS #8 key in PEM (BEGIN PRIVATE KEY)")?;
-        let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
-            .map_err(|_| "its private_key is no RSA key of 2048 bits or more")?;
+        const NO_RSA_KEY: &str = "its private_key is no RSA key of 2048 bits or more";
+        let signing = SigningKey::new(pem, id).map_err(|why| match why {
+            Unusable::NoKey => "its private_key is no PKCS #8 key in PEM (BEGIN PRIVATE KEY)",
+            Unusable::OtherKind => NO_RSA_KEY,
+        })?;
+        if signing.algorithm() != "RS256" {
+            return Err(NO_RSA_KEY.to_owned());
+        }
         Ok(Self {
             email,
-            id,
-            pair,
+            signing,
             token_uri,
         })
     }
@@ -121,28 +117,12 @@ impl Key {
         answer::read(minting.api, &answer, &self.token_uri)
     }
 
-    /// Makes a JWT in compact form (RFC 7515 section 7.1), signed by RS256 (RFC 7518 section 3.3).
+    /// Makes a JWT, signed by RS256 (RFC 7518 section 3.3).
     fn signed(&self, claims: &Value) -> Result<Secret> {
-        let mut header = json!({"alg": "RS256", "typ": "JWT"});
-        if let Some(id) = &self.id {
-            header["kid"] = json!(id);
-        }
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let content = format!("{}.{}", encode(&header), encode(claims));
-        let mut signature = vec![0; self.pair.public().modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                content.as_bytes(),
-                &mut signature,
-            )
-            .map_err(|_| {
-                let what = format!("the key of {} cannot sign", self.email);
-                Error::new(Slug::GoogleCredentialsInvalid, what)
-            })?;
-        let signature = URL_SAFE_NO_PAD.encode(signature);
-        Ok(Secret::new(format!("{content}.{signature}")))
+        self.signing.sign(claims).map_err(|_| {
+            let what = format!("the key of {} cannot sign", self.email);
+            Error::new(Slug::GoogleCredentialsInvalid, what)
+        })
     }
 }
 
@@ -181,7 +161,9 @@ impl TokenAnswer {
 
 #[cfg(test)]
 mod tests {
-    use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
     use super::*;
 
@@ -223,7 +205,7 @@ mod tests {
         assert_eq!(minted.expires_at, now() + LIFETIME);
 
         let (content, _) = token.rsplit_once('.').unwrap();
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.pair.public_key().as_ref())
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.signing.public())
             .verify(content.as_bytes(), &part(token, 2))
             .unwrap();
     }
