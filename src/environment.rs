@@ -48,6 +48,8 @@ pub const GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: &str =
 /// Where the runner of a GitHub Actions job gives it ID tokens; set where the job may have them
 /// (<https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>).
 pub const ACTIONS_ID_TOKEN_REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+/// What that asks for.
+pub const ACTIONS_ID_TOKEN_REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
 /// A file that takes the place of the system's authorities (`SSL_CTX_set_default_verify_paths(3)`).
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";

@@ -14,14 +14,13 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Context;
-use crate::config::context::StoreChoice;
 use crate::config::source;
 use crate::config::source::HeaderValue;
 use crate::credential::{Credential, Material};
 use crate::error::{Error, Result, Slug};
 use crate::guard;
 use crate::method::check::{Verdict, check};
-use crate::method::{self, Login, Person};
+use crate::method::{self, Given, Login, Person};
 use crate::person::{Asking, Caller};
 use crate::run::Run;
 use crate::secret::Secret;
@@ -161,9 +160,17 @@ impl Getting<'_> {
         } else {
             Asking::Never
         };
-        let caller = self.context.method.dex().map(|dex| {
+        let caller = self.context.method.account().map(|account| {
             let key = password_key(self.context);
-            Caller::new(self.run, self.context, dex, self.store, key, asking, None)
+            Caller::new(
+                self.run,
+                self.context,
+                account,
+                self.store,
+                key,
+                asking,
+                None,
+            )
         });
         let refusal = Refusal::of(self.run, self.key);
         if self.wish.refresh || self.wish.interactive {
@@ -178,7 +185,7 @@ impl Getting<'_> {
             extra_headers: self.extra_headers,
             person: caller.as_ref().map(|caller| caller as &dyn Person),
             store: self.store,
-            given: None,
+            given: &Given::default(),
             tell: &|_| (),
             limit: self.time_left(),
         };
@@ -310,11 +317,6 @@ pub fn extra_headers(run: Run<'_>, context: &Context) -> Result<Vec<(String, Sec
         headers.push((header.name.clone(), value));
     }
     Ok(headers)
-}
-
-/// Tells whether a store was named that must work for a person who logs in.
-pub fn store_was_named(context: &Context) -> bool {
-    !matches!(context.store, StoreChoice::Auto | StoreChoice::None)
 }
 
 #[cfg(test)]

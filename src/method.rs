@@ -5,12 +5,14 @@
 pub mod bearer;
 pub mod check;
 pub mod dex;
+mod gateway;
 pub mod gcp;
 pub mod google;
 pub mod iap;
 mod identity;
 mod login;
 pub mod none;
+mod oidc;
 pub mod proof;
 pub mod sign_out;
 pub mod token_file;
@@ -19,7 +21,7 @@ use crate::config::Context;
 use crate::config::method::Method;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Slug};
-pub use login::{Login, LoginMethod, NewCredential, Person, side};
+pub use login::{Given, Login, LoginMethod, NewCredential, Person, side};
 
 /// Gives what answers for a method.
 pub fn of(method: &Method) -> Box<dyn LoginMethod + '_> {
@@ -29,6 +31,7 @@ pub fn of(method: &Method) -> Box<dyn LoginMethod + '_> {
         Method::Iap(iap) => Box::new(iap),
         Method::Gcp(google) => Box::new(gcp::Gcp(google)),
         Method::TokenFile(file) => Box::new(file),
+        Method::Oidc(oidc) => Box::new(oidc),
         Method::None => Box::new(none::NoLogin),
     }
 }

@@ -3,12 +3,16 @@
 //! Nothing here knows a provider. Its addresses, its name for people, the client, the scopes and whatever else it wants
 //! are the caller's.
 //!
-//! [`authorization_code`] sends a person to the provider's login, and [`loopback`] or [`paste`] hears the [`response`];
+//! [`discovery`] reads what a provider says of itself. [`authorization_code`] sends a person to the provider's login, and
+//! [`loopback`] or [`paste`] hears the [`response`]; [`device`] does the same with a browser on another machine;
 //! [`token_endpoint`] turns that, or any other grant, into [`Tokens`], whose [`id_token`] is checked; [`grants`] is where
 //! the refresh token rests, [`refresh`] makes newer tokens of it, and [`revocation`] ends the login. What a provider
 //! refuses is a [`refusal::Refusal`], which the caller puts into words where it knows the provider's own.
 
+pub mod assertion;
 pub mod authorization_code;
+pub mod device;
+pub mod discovery;
 pub mod grants;
 pub mod id_token;
 pub mod loopback;
@@ -41,6 +45,8 @@ pub struct Provider {
     pub authorization_endpoint: Option<Url>,
     /// Where tokens are given.
     pub token_endpoint: Url,
+    /// Where a device asks for a code, if it can (RFC 8628 section 3.1).
+    pub device_authorization_endpoint: Option<Url>,
     /// Where a login is ended, if that can be done.
     pub revocation_endpoint: Option<Url>,
 }
@@ -55,7 +61,7 @@ impl Provider {
 
 /// What a token endpoint gives (RFC 6749 section 5.1; OpenID Connect Core section 3.1.3.3). Which of it there must be,
 /// the grant tells: a refresh with an audience may be answered by an ID token alone.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 pub struct Tokens {
     /// The access token.
     pub access_token: Option<Secret>,

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use crate::config::Context;
-use crate::config::method::Dex;
+use crate::config::method::Account;
 use crate::config::source;
 use crate::config::source::Source;
 use crate::error::{Error, Result, Slug};
@@ -30,7 +30,7 @@ pub enum Asking {
 pub struct Caller<'a> {
     run: Run<'a>,
     context: &'a Context,
-    dex: &'a Dex,
+    account: Account<'a>,
     store: &'a Store<'a>,
     key: Key,
     asking: Asking,
@@ -44,7 +44,7 @@ impl<'a> Caller<'a> {
     pub fn new(
         run: Run<'a>,
         context: &'a Context,
-        dex: &'a Dex,
+        account: Account<'a>,
         store: &'a Store<'a>,
         key: Key,
         asking: Asking,
@@ -53,7 +53,7 @@ impl<'a> Caller<'a> {
         Self {
             run,
             context,
-            dex,
+            account,
             store,
             key,
             asking,
@@ -89,7 +89,7 @@ impl<'a> Caller<'a> {
             return Ok(password.clone());
         }
         let may_ask = self.asking != Asking::Never && terminal::is_there();
-        if let Some(source) = &self.dex.password {
+        if let Some(source) = self.account.password {
             let (environment, trace) = (self.run.environment, self.run.trace);
             match source::read_within(limit, source, "the password", environment, trace) {
                 Ok(Some(password)) => return Ok(password),
@@ -132,7 +132,7 @@ impl<'a> Caller<'a> {
             Slug::PasswordRequired,
             format!("the password of {username:?} for {name} is needed"),
         );
-        if self.dex.password == Some(Source::Keyring) {
+        if self.account.password == Some(&Source::Keyring) {
             return error
                 .because("the context takes it from the keyring, where it is not, or which cannot be read now")
                 .hint(format!("run {login} in a terminal"));
@@ -145,8 +145,8 @@ impl<'a> Caller<'a> {
 
 impl Person for Caller<'_> {
     fn username(&self) -> Result<String> {
-        if let Some(username) = &self.dex.username {
-            return Ok(username.clone());
+        if let Some(username) = self.account.username {
+            return Ok(username.to_owned());
         }
         if let Some((username, _)) = self.used() {
             return Ok(username);
@@ -161,7 +161,7 @@ impl Person for Caller<'_> {
         }
         Err(Error::new(
             Slug::LoginRequired,
-            format!("{place} wants a login at Dex, and no user name is configured"),
+            format!("{place} wants a login with a password, and no user name is configured"),
         )
         .hint(format!(
             "run `kfp-credential login {}` in a terminal, or give --username USER and a password",

@@ -92,7 +92,9 @@ fn check_form(context: &Context, format: Format, exec: Option<&ExecInfo>) -> Res
     match context.method {
         Method::Dex(_) => format.check_kind("cookie")?,
         Method::None => format.check_kind("none")?,
-        Method::Iap(_) | Method::Gcp(_) | Method::TokenFile(_) => format.check_kind("bearer")?,
+        Method::Iap(_) | Method::Gcp(_) | Method::TokenFile(_) | Method::Oidc(_) => {
+            format.check_kind("bearer")?;
+        }
         Method::Detect(_) => {}
     }
     let (Some(server), Some(endpoint)) = (

@@ -19,7 +19,7 @@ use crate::credential::Material;
 use crate::error::{Error, Result, Slug};
 use crate::get;
 use crate::guard;
-use crate::method::{self, Login, NewCredential, Person};
+use crate::method::{self, Given, Login, NewCredential, Person};
 use crate::oauth::authorization_code::Reaching;
 use crate::person::{Asking, Caller};
 use crate::read_file::Stdin;
@@ -85,12 +85,12 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         environment,
         tell: &tell,
     };
-    let grant = google::in_browser(setting, &context, &store, reaching)?;
-    let caller = context.method.dex().map(|dex| {
+    let caller = context.method.account().map(|account| {
         let key = get::password_key(&context);
-        Caller::new(run, &context, dex, &store, key, Asking::Afresh, given)
+        Caller::new(run, &context, account, &store, key, Asking::Afresh, given)
     });
     let person = caller.as_ref().map(|caller| caller as &dyn Person);
+    let method = method::of(&context.method);
     let login = Login {
         run,
         context: &context,
@@ -98,11 +98,15 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         extra_headers: &extra_headers,
         person,
         store: &store,
-        given: grant.as_ref(),
+        given: &Given::default(),
         tell: &tell,
         limit: context.deadlines.login,
     };
-    let new = method::of(&context.method).log_in(&login)?;
+    let given = method.person_logs_in(&login, reaching)?;
+    let new = method.log_in(&Login {
+        given: &given,
+        ..login
+    })?;
     let used = caller.as_ref().and_then(Caller::used);
     let password = used.filter(|_| options.save_password || wants_keyring(&context));
     let keeping = Keeping {
@@ -159,7 +163,7 @@ impl Keeping<'_, '_, '_> {
         }
         match saved {
             Ok(place) => Ok(Some(place)),
-            Err(error) if get::store_was_named(context) => Err(error),
+            Err(error) if context.store.is_named() => Err(error),
             Err(error) => {
                 let why = error.one_line();
                 let words = format!("The session was not stored: {why}");
@@ -184,7 +188,7 @@ impl Keeping<'_, '_, '_> {
 
 /// Fails before anybody has logged in where what was named cannot keep the login.
 fn check_stores(context: &Context, store: &Store<'_>, save_password: bool) -> Result<()> {
-    if get::store_was_named(context) && method::of(&context.method).is_stored() {
+    if context.store.is_named() && method::of(&context.method).is_stored() {
         store.check_usable()?;
     }
     if save_password || wants_keyring(context) {
@@ -194,10 +198,8 @@ fn check_stores(context: &Context, store: &Store<'_>, save_password: bool) -> Re
 }
 
 fn wants_keyring(context: &Context) -> bool {
-    context
-        .method
-        .dex()
-        .is_some_and(|dex| dex.password == Some(Source::Keyring))
+    let account = context.method.account();
+    account.is_some_and(|account| account.password == Some(&Source::Keyring))
 }
 
 fn report(

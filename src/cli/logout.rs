@@ -14,10 +14,8 @@ use crate::config::options::{ContactOptions, TargetOptions};
 use crate::credential::wire_time;
 use crate::error::Result;
 use crate::get;
-use crate::http::api::Api;
 use crate::method;
-use crate::method::iap::logins::{self, Logins};
-use crate::method::iap::user;
+use crate::method::iap::logins::Logins;
 use crate::method::sign_out::{Ending, sign_out};
 use crate::store::{Entry, Store, StoredGrant, all_done};
 
@@ -50,8 +48,8 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
         get::forget_refusal(setting.run(), &key);
         store.forget(&key)
     });
-    let grant = match Logins::of(setting.run(), context, &store) {
-        Some(logins) => logins.in_store().forget(),
+    let grant = match method::of(&context.method).grant_key(context) {
+        Some(key) => store.forget(&key),
         None => Ok(false),
     };
     let session = all_done(sessions.into_iter().chain([grant])).map(|done| done.contains(&true));
@@ -85,7 +83,7 @@ fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
         .iter()
         .flat_map(|Held { context, .. }| {
             let sessions = get::session_keys(context).into_iter();
-            let others = logins::key_of(context).into_iter();
+            let others = method::of(&context.method).grant_key(context).into_iter();
             sessions.chain([get::password_key(context)]).chain(others)
         })
         .collect();
@@ -101,7 +99,7 @@ fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
     let until = Instant::now() + PATIENCE;
     let mut ended: Vec<StoredGrant> = Vec::new();
     for mut held in held {
-        // Contexts of one IAP client share a login.
+        // Contexts of one OAuth client share a login.
         held.grant = held.grant.filter(|grant| !ended.contains(grant));
         ended.extend(held.grant.clone());
         held.end_at_the_server(setting, &store, until);
@@ -123,8 +121,8 @@ impl Held {
         let is_stored = method::of(&context.method).is_stored();
         let sessions = keys.iter().filter(|_| is_stored);
         let sessions = sessions.filter_map(|key| store.load(key).ok().flatten());
-        let logins = Logins::of(setting.run(), &context, store);
-        let grant = logins.and_then(|logins| logins.in_store().load());
+        let grant = method::of(&context.method).grant_key(&context);
+        let grant = grant.and_then(|key| store.load_grant(&key));
         Self {
             sessions: sessions
                 .filter(|entry| entry.credential.is_live(now))
@@ -153,7 +151,10 @@ impl Held {
             setting.tell("The kfp SDK's credentials.json still holds a login, which `get` takes.");
         }
         if let Some(grant) = &self.grant {
-            setting.tell(&self.of_grant(setting, grant));
+            let method = method::of(&self.context.method);
+            if let Some(words) = method.end_login(setting.run(), &self.context, grant) {
+                setting.tell(&words);
+            }
         }
     }
 
@@ -174,19 +175,5 @@ impl Held {
             ),
             Ending::Unknown(why) => unknown(&why),
         })
-    }
-
-    fn of_grant(&self, setting: &Setting<'_, '_>, grant: &StoredGrant) -> String {
-        if grant.shared {
-            return "The login lives on at Google, as copies of it were exported or imported; end it in the account's settings, under \"Third-party apps & services\".".to_owned();
-        }
-        let api = Api::new(&self.context, &setting.trace);
-        match user::revoke(&api, &grant.grant) {
-            Ok(()) => "Google has ended the login.".to_owned(),
-            Err(error) => {
-                let why = error.one_line();
-                format!("Whether Google has ended the login is not known: {why}.")
-            }
-        }
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn check_entry(check: &Check<'_>, entry: &ContextEntry) -> Result<()>
         iap: _,
         gcp: _,
         token_file: _,
+        oidc: _,
         none: _,
     } = entry;
     check.spanned("name", Some(name))?;
@@ -75,6 +76,9 @@ pub(super) fn check_options(target: &TargetOptions) -> Result<()> {
         token_file,
         audience,
         client_id,
+        client_secret_file,
+        issuer,
+        grant,
         other_client_id,
         other_client_secret_file,
         certificate_authority,
@@ -91,6 +95,8 @@ pub(super) fn check_options(target: &TargetOptions) -> Result<()> {
         ("--connector", connector),
         ("--audience", audience),
         ("--client-id", client_id),
+        ("--issuer", issuer),
+        ("--grant", grant),
         ("--other-client-id", other_client_id),
         ("--proxy-url", proxy_url),
         ("--store", store),
@@ -100,6 +106,7 @@ pub(super) fn check_options(target: &TargetOptions) -> Result<()> {
     for (option, path) in [
         ("--password-file", password_file),
         ("--token-file", token_file),
+        ("--client-secret-file", client_secret_file),
         ("--other-client-secret-file", other_client_secret_file),
         ("--certificate-authority", certificate_authority),
     ] {

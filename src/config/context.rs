@@ -158,6 +158,11 @@ impl StoreChoice {
         .find(|store| store.name() == name)
     }
 
+    /// Tells whether a place was named that must work for a person who logs in.
+    pub fn is_named(self) -> bool {
+        !matches!(self, Self::Auto | Self::None)
+    }
+
     /// Names the store as the configuration file does.
     pub fn name(self) -> &'static str {
         match self {
@@ -209,16 +214,7 @@ impl Context {
             (None, endpoint) => {
                 let endpoint = endpoint.as_ref().map(ToString::to_string);
                 options.push(("--endpoint", endpoint, "URL"));
-                if let Some(iap) = self.method.iap() {
-                    options.extend([
-                        ("--client-id", iap.client_id.clone(), "ID"),
-                        ("--other-client-id", iap.other_client_id.clone(), "ID"),
-                        ("--username", iap.account.clone(), "USER"),
-                    ]);
-                } else {
-                    let username = self.method.dex().and_then(|dex| dex.username.clone());
-                    options.push(("--username", username, "USER"));
-                }
+                options.extend(self.method.arguments());
             }
         }
         let given = options

@@ -12,6 +12,7 @@ use crate::config::method::dex::DexBlock;
 use crate::config::method::gcp::GcpBlock;
 use crate::config::method::iap::IapBlock;
 use crate::config::method::none::NoneBlock;
+use crate::config::method::oidc::OidcBlock;
 use crate::config::method::token_file::TokenFileBlock;
 use crate::config::source::HeaderValue;
 use crate::error::{Error, Result, Slug};
@@ -91,6 +92,8 @@ pub struct ContextEntry {
     pub gcp: Option<GcpBlock>,
     #[serde(default)]
     pub token_file: Option<TokenFileBlock>,
+    #[serde(default)]
+    pub oidc: Option<OidcBlock>,
     #[serde(default)]
     pub none: Option<NoneBlock>,
 }

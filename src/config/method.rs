@@ -8,6 +8,7 @@ pub(super) mod gcp;
 mod google;
 pub(super) mod iap;
 pub(super) mod none;
+pub(super) mod oidc;
 #[cfg(test)]
 mod tests;
 pub(super) mod token_file;
@@ -17,12 +18,14 @@ use block::{Block, Found, Key, Values};
 pub use dex::Dex;
 pub use google::{CredentialFile, Google, ServiceAccount};
 pub use iap::Iap;
+pub use oidc::{ClientAssertion, GrantType, Oidc, SubjectToken, TokenKind};
 pub use token_file::TokenFile;
 
 use crate::config::check::Check;
 use crate::config::file::ContextEntry;
 use crate::config::options::TargetOptions;
-use crate::error::Result;
+use crate::config::source::Source;
+use crate::error::{Error, Result, Slug};
 
 /// How to log in.
 #[derive(Debug)]
@@ -37,8 +40,19 @@ pub enum Method {
     Gcp(Google),
     /// A bearer token that somebody else keeps fresh in a file.
     TokenFile(TokenFile),
+    /// A token of an OpenID Connect provider.
+    Oidc(Oidc),
     /// The endpoint asks for no credential.
     None,
+}
+
+/// Whose password a login takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// The user name or e-mail address.
+    pub username: Option<&'a str>,
+    /// Where the password comes from; `None` leaves what `login --save-password` stored.
+    pub password: Option<&'a Source>,
 }
 
 /// What the configuration knows of a method. Nothing of it has a default: a new method decides all of it.
@@ -51,12 +65,11 @@ pub struct Keys {
     pub written: fn(&ContextEntry) -> Option<&dyn Block>,
     /// Reads a context's block.
     pub meant: fn(&ContextEntry, &Check<'_>) -> Option<Result<Method>>,
-    /// Gives the options that belong to this method alone, and which of them are given.
+    /// Gives the options that stand for a key of this method, and which of them are given. One may be several methods':
+    /// where nothing names the method, the first of the list that takes all those that are given is meant.
     pub options: fn(&TargetOptions) -> Vec<(&'static str, bool)>,
-    /// Gives what `config set-context` writes of the options; of `--username` where that is given too.
-    pub set: fn(&TargetOptions, Option<&str>) -> Values,
-    /// Whether `--username` stands for a key of this method.
-    pub takes_username: bool,
+    /// Gives what `config set-context` writes of the options.
+    pub set: fn(&TargetOptions) -> Values,
 }
 
 impl Keys {
@@ -65,10 +78,10 @@ impl Keys {
         std::slice::from_ref(&self.name)
     }
 
-    /// Tells whether an option of this method alone is given.
-    pub fn is_given(&self, target: &TargetOptions) -> bool {
-        let mut options = (self.options)(target).into_iter();
-        options.any(|(_, is_given)| is_given)
+    /// Tells whether an option stands for a key of this method.
+    pub fn takes(&self, option: &str) -> bool {
+        let options = (self.options)(&TargetOptions::default());
+        options.iter().any(|(own, _)| *own == option)
     }
 
     /// Tells whether a context has the block.
@@ -77,8 +90,11 @@ impl Keys {
     }
 }
 
+/// The option that asks for no method by itself: an exec configuration may give it whatever the method is.
+pub(super) const AUDIENCE: &str = "--audience";
+
 /// All methods.
-pub static METHODS: [&Keys; 5] = [&DEX, &IAP, &GCP, &TOKEN_FILE, &NONE];
+pub static METHODS: [&Keys; 6] = [&DEX, &IAP, &GCP, &TOKEN_FILE, &OIDC, &NONE];
 
 /// The method that `--username` means where nothing says another one.
 pub static DEX: Keys = Keys {
@@ -88,7 +104,6 @@ pub static DEX: Keys = Keys {
     meant: |entry, check| Some(entry.dex.as_ref()?.meant(check).map(Method::Dex)),
     options: dex::options,
     set: dex::set,
-    takes_username: true,
 };
 
 static IAP: Keys = Keys {
@@ -98,7 +113,6 @@ static IAP: Keys = Keys {
     meant: |entry, check| Some(entry.iap.as_ref()?.meant(check).map(Method::Iap)),
     options: iap::options,
     set: iap::set,
-    takes_username: true,
 };
 
 static GCP: Keys = Keys {
@@ -107,8 +121,7 @@ static GCP: Keys = Keys {
     written: |entry| entry.gcp.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.gcp.as_ref()?.meant(check).map(Method::Gcp)),
     options: |_| Vec::new(),
-    set: |_, _| Values::new(),
-    takes_username: false,
+    set: |_| Values::new(),
 };
 
 static TOKEN_FILE: Keys = Keys {
@@ -122,7 +135,15 @@ static TOKEN_FILE: Keys = Keys {
     },
     options: token_file::options,
     set: token_file::set,
-    takes_username: false,
+};
+
+static OIDC: Keys = Keys {
+    name: "oidc",
+    empty: || Method::Oidc(Oidc::default()),
+    written: |entry| entry.oidc.as_ref().map(|block| block as &dyn Block),
+    meant: |entry, check| Some(entry.oidc.as_ref()?.meant(check).map(Method::Oidc)),
+    options: oidc::options,
+    set: oidc::set,
 };
 
 static NONE: Keys = Keys {
@@ -131,9 +152,46 @@ static NONE: Keys = Keys {
     written: |entry| entry.none.as_ref().map(|block| block as &dyn Block),
     meant: |entry, _| entry.none.as_ref().map(|_| Ok(Method::None)),
     options: |_| Vec::new(),
-    set: |_, _| Values::new(),
-    takes_username: false,
+    set: |_| Values::new(),
 };
+
+/// Gives the options of methods that are given, in the order of the list.
+pub fn given(target: &TargetOptions) -> Vec<&'static str> {
+    let mut given = Vec::new();
+    for (option, is_given) in METHODS.iter().flat_map(|keys| (keys.options)(target)) {
+        if is_given && !given.contains(&option) {
+            given.push(option);
+        }
+    }
+    given
+}
+
+/// Gives the method that these options are meant for: `own` where it takes all of them, else the first that does; `None`
+/// where there are none.
+pub fn of_options(
+    options: &[&'static str],
+    own: Option<&'static Keys>,
+) -> Result<Option<&'static Keys>> {
+    let Some(first) = options.first() else {
+        return Ok(None);
+    };
+    let takes_all = |keys: &&Keys| options.iter().all(|option| keys.takes(option));
+    let others = METHODS.into_iter();
+    if let Some(found) = own.into_iter().chain(others).find(takes_all) {
+        return Ok(Some(found));
+    }
+    let owner = |option: &str| METHODS.into_iter().find(|keys| keys.takes(option));
+    let name = |option: &str| owner(option).map_or("", |keys| keys.name);
+    let is_others = |option: &&&str| owner(first).is_some_and(|keys| !keys.takes(option));
+    let other = options.iter().find(is_others).unwrap_or(first);
+    let what = format!(
+        "{first} belongs to the method {}, {other} to {}",
+        name(first),
+        name(other)
+    );
+    Err(Error::new(Slug::Usage, what)
+        .hint("give options of one method only, or say which with --method"))
+}
 
 /// Finds a method by its name.
 pub fn by_name(name: &str) -> Option<&'static Keys> {
@@ -151,14 +209,15 @@ pub fn names(word: &str) -> String {
 
 /// Reads the block of a context, of which there is at most one.
 pub(super) fn of_entry(entry: &ContextEntry, check: &Check<'_>) -> Result<Method> {
-    let mut blocks = METHODS.iter().filter_map(|keys| (keys.meant)(entry, check));
-    match (blocks.next(), blocks.next()) {
+    let mut there = METHODS.iter().filter(|keys| keys.is_in(entry));
+    match (there.next(), there.next()) {
         (None, _) => Ok(Method::Detect(Dex::default())),
-        (Some(method), None) => method,
-        (Some(_), Some(_)) => Err(check.refused(&format!(
-            "the context {:?} has more than one of {}",
-            entry.name.value,
-            names("and")
+        (Some(keys), None) => {
+            (keys.meant)(entry, check).unwrap_or_else(|| Ok(Method::Detect(Dex::default())))
+        }
+        (Some(one), Some(other)) => Err(check.refused(&format!(
+            "the context {:?} has more than one method: {} and {}",
+            entry.name.value, one.name, other.name
         ))),
     }
 }
@@ -177,6 +236,7 @@ impl Method {
             Method::Iap(_) => Some(&IAP),
             Method::Gcp(_) => Some(&GCP),
             Method::TokenFile(_) => Some(&TOKEN_FILE),
+            Method::Oidc(_) => Some(&OIDC),
             Method::None => Some(&NONE),
         }
     }
@@ -187,6 +247,7 @@ impl Method {
             Method::Detect(dex) | Method::Dex(dex) if found.method == DEX.name => dex.found(found),
             Method::Iap(iap) => iap.found(),
             Method::TokenFile(file) => file.found(),
+            Method::Oidc(oidc) => oidc.found(found.password_saved),
             Method::Detect(_) | Method::Dex(_) | Method::Gcp(_) | Method::None => Values::new(),
         }
     }
@@ -196,19 +257,50 @@ impl Method {
         match self {
             Method::Iap(iap) => Some(&iap.google),
             Method::Gcp(google) => Some(google),
-            Method::Detect(_) | Method::Dex(_) | Method::TokenFile(_) | Method::None => None,
+            Method::Detect(_)
+            | Method::Dex(_)
+            | Method::TokenFile(_)
+            | Method::Oidc(_)
+            | Method::None => None,
         }
     }
 
-    /// Gives what a login at Dex's form may use.
-    pub fn dex(&self) -> Option<&Dex> {
+    /// Gives whose password a login takes, where it takes one.
+    pub fn account(&self) -> Option<Account<'_>> {
         match self {
-            Method::Detect(dex) | Method::Dex(dex) => Some(dex),
-            Method::Iap(_) | Method::Gcp(_) | Method::TokenFile(_) | Method::None => None,
+            Method::Detect(dex) | Method::Dex(dex) => Some(Account {
+                username: dex.username.as_deref(),
+                password: dex.password.as_ref(),
+            }),
+            Method::Oidc(oidc) if oidc.grant() == Some(GrantType::Password) => Some(Account {
+                username: oidc.username.as_deref(),
+                password: oidc.password.as_ref(),
+            }),
+            Method::Iap(_)
+            | Method::Gcp(_)
+            | Method::TokenFile(_)
+            | Method::Oidc(_)
+            | Method::None => None,
         }
     }
 
-    /// Gives what refresh tokens are kept by: no other method has any.
+    /// Gives the options that name the same login again, with their values and what stands for one that cannot be shown.
+    pub fn arguments(&self) -> Vec<(&'static str, Option<String>, &'static str)> {
+        match self {
+            Method::Detect(dex) | Method::Dex(dex) => {
+                vec![("--username", dex.username.clone(), "USER")]
+            }
+            Method::Iap(iap) => vec![
+                ("--client-id", iap.client_id.clone(), "ID"),
+                ("--other-client-id", iap.other_client_id.clone(), "ID"),
+                ("--username", iap.account.clone(), "USER"),
+            ],
+            Method::Oidc(oidc) => oidc.arguments(),
+            Method::Gcp(_) | Method::TokenFile(_) | Method::None => Vec::new(),
+        }
+    }
+
+    /// Gives what refresh tokens of people at IAP are kept by.
     pub fn iap(&self) -> Option<&Iap> {
         match self {
             Method::Iap(iap) => Some(iap),
@@ -216,6 +308,7 @@ impl Method {
             | Method::Dex(_)
             | Method::Gcp(_)
             | Method::TokenFile(_)
+            | Method::Oidc(_)
             | Method::None => None,
         }
     }

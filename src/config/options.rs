@@ -38,16 +38,16 @@ pub struct TargetOptions {
     /// Base URL of the Kubeflow Pipelines API, often ending in /pipeline
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
-    /// How to log in: dex, iap, gcp, token-file or none [default: found out from the other options and the endpoint]
+    /// How to log in: dex, iap, gcp, token-file, oidc or none [default: found out from the other options and the endpoint]
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
     /// Kubeflow namespace (profile), handed on to the client
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
-    /// User name or e-mail address: for Dex's login form, or the Google account for iap
+    /// User name or e-mail address: for a login with a password, or the Google account for iap
     #[arg(long, value_name = "USER")]
     pub username: Option<String>,
-    /// File that holds the password for Dex's login form
+    /// File that holds the password of that user
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
     /// Id of the Dex connector to log in with [default: the only one, else local]
@@ -59,9 +59,18 @@ pub struct TargetOptions {
     /// Audience that the token must be meant for
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Option<String>,
-    /// OAuth client ID of Google Identity-Aware Proxy itself
+    /// OpenID Connect provider that tokens come from, by its issuer URL
+    #[arg(long, value_name = "URL")]
+    pub issuer: Option<String>,
+    /// How oidc asks for tokens: authorization-code, device-code, password, client-credentials or token-exchange
+    #[arg(long, value_name = "GRANT")]
+    pub grant: Option<String>,
+    /// OAuth client ID: of Google Identity-Aware Proxy itself for iap, of this program at the provider for oidc
     #[arg(long, value_name = "ID")]
     pub client_id: Option<String>,
+    /// File that holds the secret of the client for oidc
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: Option<PathBuf>,
     /// OAuth client ID of the desktop client that people log in to IAP with
     #[arg(long, value_name = "ID")]
     pub other_client_id: Option<String>,
@@ -131,6 +140,9 @@ impl TargetOptions {
         self.token_file = path(self.token_file, "token-file");
         self.audience = text(self.audience, "audience");
         self.client_id = text(self.client_id, "client-id");
+        self.issuer = text(self.issuer, "issuer");
+        self.grant = text(self.grant, "grant");
+        self.client_secret_file = path(self.client_secret_file, "client-secret-file");
         self.other_client_id = text(self.other_client_id, "other-client-id");
         self.other_client_secret_file =
             path(self.other_client_secret_file, "other-client-secret-file");

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::shell;
 use crate::trace::Trace;
 
-pub use written::{HeaderValue, Source};
+pub use written::{HeaderValue, Source, only_a_map};
 
 /// More than any secret is long.
 const LARGEST: u64 = 64 * 1024;

@@ -1,4 +1,5 @@
-//! Requests to an identity provider's API: one at a time, no cookies, no redirects, always verified.
+//! Requests to an identity provider's API: one at a time, no cookies, no redirects, and verified wherever they go beyond
+//! the origin of the endpoint.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use reqwest::Method;
 use reqwest::blocking::Client;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::client::{Clients, sent};
@@ -15,6 +16,7 @@ use super::secrets::Secrets;
 use super::{LARGEST_BODY, ServerClock, failure, header_map};
 use crate::config::Context;
 use crate::config::context::Deadlines;
+use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
@@ -26,6 +28,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// A client for identity providers' APIs; nothing is built or contacted before the first request.
 pub struct Api<'a> {
     clients: Clients<'a>,
+    /// Those for the origin of the endpoint, where that counts.
+    of_endpoint: Option<(Origin, Clients<'a>)>,
     deadlines: Deadlines,
     until: Cell<Instant>,
     clock: ServerClock,
@@ -49,12 +53,20 @@ impl<'a> Api<'a> {
     pub fn new(context: &'a Context, trace: &'a Trace) -> Self {
         Self {
             clients: Clients::for_api(context),
+            of_endpoint: None,
             deadlines: context.deadlines,
             until: Cell::new(Instant::now() + context.deadlines.login),
             clock: ServerClock::default(),
             secrets: Secrets::default(),
             trace,
         }
+    }
+
+    /// Lets what the context says of the way to its endpoint count for requests to that origin.
+    #[must_use]
+    pub fn with_endpoint(mut self, context: &'a Context, endpoint: &Endpoint) -> Self {
+        self.of_endpoint = Some((endpoint.origin(), Clients::new(context, endpoint)));
+        self
     }
 
     /// Leaves no more than so much time: the rest is used up already.
@@ -109,7 +121,13 @@ impl<'a> Api<'a> {
         limit: Duration,
     ) -> Result<Answer> {
         let (client, headers) = (self.clients.direct(url)?, header_map(headers)?);
-        self.send_with(client, Method::GET, url, headers, Vec::new(), limit)
+        let to = To {
+            client,
+            url,
+            address: url.clone(),
+            host: None,
+        };
+        self.send_with(to, Method::GET, headers, Vec::new(), limit)
     }
 
     /// Sends a form (application/x-www-form-urlencoded).
@@ -159,19 +177,28 @@ impl<'a> Api<'a> {
         body: Vec<u8>,
         limit: Duration,
     ) -> Result<Answer> {
-        let (client, ..) = self.clients.for_url(url)?;
-        self.send_with(client, method, url, headers, body, limit)
+        let of_endpoint = self.of_endpoint.as_ref();
+        let own = of_endpoint.filter(|(origin, _)| *origin == Origin::of(url));
+        let clients = own.map_or(&self.clients, |(_, clients)| clients);
+        let (client, address, host) = clients.for_url(url)?;
+        let to = To {
+            client,
+            url,
+            address,
+            host,
+        };
+        self.send_with(to, method, headers, body, limit)
     }
 
     fn send_with(
         &self,
-        client: &Client,
+        to: To<'_>,
         method: Method,
-        url: &Url,
         mut headers: HeaderMap,
         body: Vec<u8>,
         limit: Duration,
     ) -> Result<Answer> {
+        let url = to.url;
         let left = self.time_left().min(limit);
         if left.is_zero() {
             let what = format!("the login took too long, before {}", redacted_url(url));
@@ -187,8 +214,12 @@ impl<'a> Api<'a> {
         }
         let name = method.to_string();
         let asked = Utc::now();
-        let request = client
-            .request(method, url.clone())
+        if let Some(host) = &to.host {
+            headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| no_host(url))?);
+        }
+        let request = to
+            .client
+            .request(method, to.address)
             .headers(headers)
             .body(body)
             .timeout(left);
@@ -214,6 +245,21 @@ impl<'a> Api<'a> {
             body,
         })
     }
+}
+
+/// Where a request goes, and by which client.
+struct To<'a> {
+    client: &'a Client,
+    url: &'a Url,
+    /// The address that the client is given.
+    address: Url,
+    /// `Host`, where that is not the address's.
+    host: Option<String>,
+}
+
+fn no_host(url: &Url) -> Error {
+    let what = format!("the host of {} fits into no header", redacted_url(url));
+    Error::new(Slug::ConfigInvalid, what)
 }
 
 impl Answer {

@@ -11,10 +11,12 @@ use crate::sanitize::{sanitized, without_secrets};
 use crate::secret::Secret;
 
 /// The fields of a token endpoint's form that are no secret (RFC 6749, RFC 8693, RFC 7636); all others are.
-const PUBLIC_FIELDS: [&str; 10] = [
+const PUBLIC_FIELDS: [&str; 13] = [
     "audience",
+    "client_assertion_type",
     "client_id",
     "code_challenge_method",
+    "connector_id",
     "grant_type",
     "options",
     "redirect_uri",
@@ -22,6 +24,7 @@ const PUBLIC_FIELDS: [&str; 10] = [
     "resource",
     "scope",
     "subject_token_type",
+    "username",
 ];
 
 /// The secrets that a login has sent or is about to send.

@@ -5,8 +5,8 @@ use crate::credential::ExpirySource;
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;
 use crate::http::api::Api;
-use crate::method::bearer::Bearer;
-use crate::method::google::{self, Minted, Minting};
+use crate::method::bearer::{Bearer, Minted};
+use crate::method::google::{self, Minting};
 use crate::method::login::{Login, LoginMethod, NewCredential};
 use crate::store::Identity;
 
@@ -40,7 +40,9 @@ fn log_in(http: &Http<'_>, google: &Google, login: &Login<'_>) -> Result<NewCred
         context,
         endpoint,
         method: "gcp",
+        issued_by: "Google",
         source: ExpirySource::Expires,
+        needs_identity: false,
         run,
     };
     bearer.proven(http, minted, &|_| None)

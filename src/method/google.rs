@@ -18,14 +18,12 @@ mod service_account;
 mod source;
 mod user;
 
-use chrono::{DateTime, Utc};
-
 use crate::config::method::Google;
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result, Slug};
+use crate::error::Result;
 use crate::http::api::Api;
+use crate::method::bearer::Minted;
 use crate::run::Run;
-use crate::secret::Secret;
 
 pub use id_token::{minted as checked, of_login as checked_login};
 
@@ -42,30 +40,6 @@ pub struct Minting<'a> {
     pub google: &'a Google,
     /// The environment, the clock and the trace.
     pub run: Run<'a>,
-}
-
-/// A bearer token, its end, and who it stands for.
-#[derive(Debug)]
-pub struct Minted {
-    /// The token.
-    pub token: Secret,
-    /// Its end.
-    pub expires_at: DateTime<Utc>,
-    /// Who it stands for, an e-mail address, where that is known.
-    pub principal: Option<String>,
-}
-
-impl Minted {
-    /// Refuses a token that no header can carry (RFC 6750 section 2.1 allows less than what is visible).
-    fn sendable(self) -> Result<Self> {
-        let token = self.token.expose();
-        if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Ok(self);
-        }
-        let what = "Google gave a token that no request can carry";
-        Err(Error::new(Slug::OauthTokenInvalid, what)
-            .because("a token is one word of visible characters"))
-    }
 }
 
 /// Mints an ID token for an audience, such as the OAuth client of IAP.

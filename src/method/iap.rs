@@ -19,10 +19,12 @@ use crate::error::{Error, Result, Slug};
 use crate::guard;
 use crate::http::Http;
 use crate::http::api::Api;
-use crate::method::bearer::Bearer;
-use crate::method::google::{self, Minted, Minting};
-use crate::method::login::{Login, LoginMethod, NewCredential};
-use crate::store::Identity;
+use crate::method::bearer::{Bearer, Minted};
+use crate::method::google::{self, Minting};
+use crate::method::login::{Given, Login, LoginMethod, NewCredential};
+use crate::oauth::authorization_code::Reaching;
+use crate::run::Run;
+use crate::store::{Identity, Key, StoredGrant};
 use logins::Logins;
 use refusal::Tried;
 
@@ -33,6 +35,31 @@ impl LoginMethod for &Iap {
             client_id: self.client_id.as_deref(),
             ..Identity::default()
         }
+    }
+
+    fn person_logs_in(&self, login: &Login<'_>, reaching: Reaching<'_>) -> Result<Given> {
+        if self.google.service_account.is_some() || self.other_client_id.is_none() {
+            return Ok(Given::default());
+        }
+        user::log_in_and_keep(self, login, reaching)
+    }
+
+    fn grant_key(&self, context: &Context) -> Option<Key> {
+        logins::key_of(context)
+    }
+
+    fn end_login(&self, run: Run<'_>, context: &Context, grant: &StoredGrant) -> Option<String> {
+        if grant.shared {
+            return Some("The login lives on at Google, as copies of it were exported or imported; end it in the account's settings, under \"Third-party apps & services\".".to_owned());
+        }
+        let api = Api::new(context, run.trace);
+        Some(match user::revoke(&api, &grant.grant) {
+            Ok(()) => "Google has ended the login.".to_owned(),
+            Err(error) => {
+                let why = error.one_line();
+                format!("Whether Google has ended the login is not known: {why}.")
+            }
+        })
     }
 
     fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
@@ -69,7 +96,9 @@ fn log_in(http: &Http<'_>, iap: &Iap, login: &Login<'_>) -> Result<NewCredential
         context,
         endpoint,
         method: "iap",
+        issued_by: "Google",
         source: ExpirySource::Jwt,
+        needs_identity: false,
         run,
     };
     if is_self_signed(iap) {
@@ -89,7 +118,7 @@ fn persons_grant(
     if iap.google.service_account.is_some() {
         return Ok(None);
     }
-    let grant = match (logins, login.given) {
+    let grant = match (logins, &login.given.grant) {
         (Some(_), Some(given)) => Some(given.clone()),
         (Some(logins), None) => logins.find()?,
         (None, _) if iap.other_client_id.is_some() => {
@@ -135,7 +164,7 @@ fn of_person(
         ))
     })?;
     if refreshed.grant != grant
-        && let Some(trouble) = logins.replace(&grant, login.given.is_some(), &refreshed.grant)
+        && let Some(trouble) = logins.replace(&grant, login.given.grant.is_some(), &refreshed.grant)
     {
         login.run.trace.say(&trouble);
         (login.tell)(&trouble);

@@ -10,10 +10,12 @@ use crate::credential::{Credential, Grant};
 use crate::endpoint::{Endpoint, is_secure_transport};
 use crate::error::{Error, Result, Slug};
 use crate::http::Http;
+use crate::oauth::Tokens;
+use crate::oauth::authorization_code::Reaching;
 use crate::run::Run;
 use crate::sanitize::redacted_url;
 use crate::secret::Secret;
-use crate::store::{Entry, Identity, Key, Store};
+use crate::store::{Entry, Identity, Key, Store, StoredGrant};
 
 /// One way to log in. What a method leaves out gets the strict answer.
 pub trait LoginMethod {
@@ -35,6 +37,21 @@ pub trait LoginMethod {
         None
     }
 
+    /// Lets a person log in at the identity provider, where the method has one; gives what [`Self::log_in`] goes on with.
+    fn person_logs_in(&self, _login: &Login<'_>, _reaching: Reaching<'_>) -> Result<Given> {
+        Ok(Given::default())
+    }
+
+    /// Names the refresh token that the store may keep for it.
+    fn grant_key(&self, _context: &Context) -> Option<Key> {
+        None
+    }
+
+    /// Ends the login of such a refresh token at the provider; says what has become of it.
+    fn end_login(&self, _: Run<'_>, _: &Context, _: &StoredGrant) -> Option<String> {
+        None
+    }
+
     /// Logs in and proves the result at the endpoint.
     fn log_in(&self, login: &Login<'_>) -> Result<NewCredential>;
 }
@@ -47,6 +64,15 @@ pub trait Person {
     fn password(&self, username: &str, limit: Duration) -> Result<Secret>;
     /// Tells how long a person has been waited for so far.
     fn waited(&self) -> Duration;
+}
+
+/// What a person's login at the provider has just given.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// What renews it, where that could not be kept.
+    pub grant: Option<Grant>,
+    /// The tokens, where they are the credential, and the `nonce` that an ID token among them must hold.
+    pub tokens: Option<(Tokens, Option<String>)>,
 }
 
 /// What a login depends on.
@@ -63,8 +89,8 @@ pub struct Login<'a> {
     pub person: Option<&'a dyn Person>,
     /// Where refresh tokens rest.
     pub store: &'a Store<'a>,
-    /// The refresh token that a login has just given, kept or not.
-    pub given: Option<&'a Grant>,
+    /// What a person's login has just given.
+    pub given: &'a Given,
     /// Tells the person who logs in, beside what `-v` says.
     pub tell: &'a dyn Fn(&str),
     /// How long the login may take.

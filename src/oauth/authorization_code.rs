@@ -1,6 +1,8 @@
 //! A person logs in with a browser: an authorization code with PKCE (RFC 6749 section 4.1, RFC 7636), which comes back
 //! to this machine or is pasted (RFC 8252).
 
+mod preflight;
+
 use std::time::{Duration, Instant};
 
 use oauth2::basic::BasicClient;
@@ -11,7 +13,7 @@ use url::Url;
 
 use super::loopback::Loopback;
 use super::refusal::Refusal;
-use super::response::Response;
+use super::response::{Awaited, Response};
 use super::token_endpoint::{self, Failure};
 use super::{Client, Provider, Tokens, paste};
 use crate::browser;
@@ -36,6 +38,14 @@ pub struct Login<'a> {
     pub scopes: &'a [&'a str],
     /// What else goes into the address, such as `login_hint` (OpenID Connect Core section 3.1.2.1).
     pub parameters: &'a [(&'a str, &'a str)],
+    /// Where the browser is to come back to; `None` is this machine, as the provider takes it.
+    pub redirect_uri: Option<&'a str>,
+    /// What the provider calls itself, where an answer of another one could come.
+    pub issuer: Option<&'a str>,
+    /// Whether the answer must name the provider (RFC 9207 section 3).
+    pub names_issuer: bool,
+    /// Whether the request is tried without a browser before a person is sent there.
+    pub is_tried_first: bool,
 }
 
 /// How the person is reached.
@@ -74,17 +84,34 @@ pub fn log_in(
     login: &Login<'_>,
     reaching: Reaching<'_>,
 ) -> Result<LoggedIn, Failure> {
-    let loopback = Loopback::listen(reaching.port)?;
-    let redirect_uri = loopback.redirect_uri();
-    let request = login.request(&redirect_uri)?;
+    let loopback = match login.redirect_uri {
+        Some(redirect_uri) => Loopback::listen_for(redirect_uri, reaching.port).transpose()?,
+        None => Some(Loopback::listen(reaching.port)?),
+    };
+    let own = loopback.as_ref().map(Loopback::redirect_uri);
+    let redirect_uri = own.or(login.redirect_uri).unwrap_or_default();
+    let request = login.request(redirect_uri)?;
+    let awaited = Awaited {
+        state: request.state.secret(),
+        issuer: login.issuer,
+        names_issuer: login.names_issuer,
+    };
+    if login.is_tried_first
+        && let Some(error) = preflight::refusal(api, login, &request.url, redirect_uri, awaited)
+    {
+        return Err(error.into());
+    }
     let asked = Instant::now();
-    let heard = reaching.answer(&loopback, &request.url, request.state.secret())?;
+    let heard = match &loopback {
+        Some(loopback) => reaching.answer(loopback, &request.url, awaited)?,
+        None => reaching.pasted(&request.url, redirect_uri, awaited)?,
+    };
     api.wait_longer(asked.elapsed());
     let code = match heard {
         Response::Code(code) => code,
         Response::Refused(refusal) => Err(login.refused(&refusal, api))?,
     };
-    let tokens = login.exchanged(api, &code, &request.verifier, &redirect_uri)?;
+    let tokens = login.exchanged(api, &code, &request.verifier, redirect_uri)?;
     Ok(LoggedIn {
         tokens,
         nonce: request.nonce.secret().clone(),
@@ -141,8 +168,22 @@ impl Login<'_> {
     }
 
     fn refused(&self, refusal: &Refusal, api: &Api<'_>) -> Error {
-        let error = Error::new(Slug::OauthRefused, "the login was refused in the browser");
-        refusal.meant(error.because(refusal.quoted(&self.provider.name, api)))
+        let name = &self.provider.name;
+        let error = match &*refusal.code {
+            "invalid_scope" => {
+                let scopes = self.scopes.join(" ");
+                let what = format!("{name} does not give the scopes {scopes:?}");
+                Error::new(Slug::ScopeRefused, what)
+            }
+            "unauthorized_client" => {
+                let id = &self.client.id;
+                let what =
+                    format!("{name} does not let the OAuth client {id:?} log in in this way");
+                Error::new(Slug::OauthClientRefused, what)
+            }
+            _ => Error::new(Slug::OauthRefused, "the login was refused in the browser"),
+        };
+        refusal.meant(error.because(refusal.quoted(name, api)))
     }
 
     fn no_such_code(&self, refusal: &Refusal, api: &Api<'_>) -> Error {
@@ -156,7 +197,7 @@ impl Login<'_> {
 
 impl Reaching<'_> {
     /// Shows the URL first, as opening a browser may do nothing at all; then waits for whichever answer comes first.
-    fn answer(&self, loopback: &Loopback, url: &Url, state: &str) -> Result<Response> {
+    fn answer(&self, loopback: &Loopback, url: &Url, awaited: Awaited<'_>) -> Result<Response> {
         let tell = self.tell;
         let obstacle = if self.no_browser {
             Some("--no-browser was given")
@@ -165,7 +206,7 @@ impl Reaching<'_> {
         };
         let deadline = Instant::now() + PATIENCE;
         let from_browser = || {
-            let heard = loopback.wait(state, deadline, &|| false)?;
+            let heard = loopback.wait(awaited, deadline, &|| false)?;
             heard.ok_or_else(nobody)
         };
         tell(&format!("Log in with a browser at:\n\n{url}\n"));
@@ -185,7 +226,7 @@ impl Reaching<'_> {
             "A browser on another machine ends at an address that it cannot show, http://127.0.0.1:.../?code=...: paste that address here.",
         );
         let asking = std::thread::spawn(|| terminal::ask_secret("Address or code: "));
-        let heard = loopback.wait(state, deadline, &|| asking.is_finished());
+        let heard = loopback.wait(awaited, deadline, &|| asking.is_finished());
         if !matches!(heard, Ok(None)) {
             // Nobody answers the question any more, which had switched the echo off.
             terminal::give_back();
@@ -193,8 +234,27 @@ impl Reaching<'_> {
         }
         match heard? {
             Some(response) => Ok(response),
-            None => paste::read(&asking.join().map_err(|_| nobody())??, state),
+            None => paste::read(&asking.join().map_err(|_| nobody())??, awaited),
         }
+    }
+}
+
+impl Reaching<'_> {
+    /// Has the answer pasted, where the browser is to end at a page of the provider or of somebody else.
+    fn pasted(&self, url: &Url, redirect_uri: &str, awaited: Awaited<'_>) -> Result<Response> {
+        let tell = self.tell;
+        tell(&format!("Log in with a browser at:\n\n{url}\n"));
+        if !self.no_browser && browser::obstacle(self.environment).is_none() {
+            browser::open(url);
+        }
+        if !terminal::is_there() {
+            let what =
+                format!("the login ends at {redirect_uri}, which only a person can copy from");
+            return Err(Error::new(Slug::LoginRequired, what)
+                .hint("run the login in a terminal, where the address or the code is pasted"));
+        }
+        tell("When it shows a code, or an address with ?code=..., paste that here.");
+        paste::read(&terminal::ask_secret("Address or code: ")?, awaited)
     }
 }
 
@@ -220,18 +280,22 @@ mod tests {
             name: "Example".to_owned(),
             authorization_endpoint: Some(Url::parse(endpoint).unwrap()),
             token_endpoint: Url::parse("https://login.example.com/token").unwrap(),
+            device_authorization_endpoint: None,
             revocation_endpoint: None,
         };
         let client = Client {
             id: "program".to_owned(),
-            secret: Some(Secret::new("s3cret")),
-            authentication: Authentication::SecretBasic,
+            authentication: Authentication::SecretBasic(Secret::new("s3cret")),
         };
         let login = Login {
             provider: &provider,
             client: &client,
             scopes: &["openid", "groups"],
             parameters: &[("connector_id", "github")],
+            redirect_uri: None,
+            issuer: None,
+            names_issuer: false,
+            is_tried_first: false,
         };
         let request = login.request("http://127.0.0.1:8000").unwrap();
         assert!(
@@ -263,18 +327,22 @@ mod tests {
             name: "Example".to_owned(),
             authorization_endpoint: None,
             token_endpoint: Url::parse("https://login.example.com/token").unwrap(),
+            device_authorization_endpoint: None,
             revocation_endpoint: None,
         };
         let client = Client {
             id: "program".to_owned(),
-            secret: None,
-            authentication: Authentication::SecretPost,
+            authentication: Authentication::Public,
         };
         let login = Login {
             provider: &provider,
             client: &client,
             scopes: &[],
             parameters: &[],
+            redirect_uri: None,
+            issuer: None,
+            names_issuer: false,
+            is_tried_first: false,
         };
         let error = login.request("http://127.0.0.1:8000").err().unwrap();
         assert_eq!(error.message(), "Example has no authorization endpoint");

@@ -1,32 +1,45 @@
-//! Who asks an authorization server: a client, by its ID and, where it has one, its secret.
+//! Who asks an authorization server: a client, by its ID and, where it has one, its secret or a signed assertion.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use super::assertion::Assertion;
 use crate::error::Result;
 use crate::http::api::{Answer, Api};
 use crate::secret::Secret;
 
+/// `client_assertion_type` (RFC 7523 section 2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// An OAuth client (RFC 6749 section 2).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Client {
     /// Its ID.
     pub id: String,
-    /// Its secret; a public client has none.
-    pub secret: Option<Secret>,
-    /// How it shows the secret.
+    /// How it shows that it is that client.
     pub authentication: Authentication,
 }
 
-/// How a client shows its secret (RFC 6749 section 2.3.1; the names are those of OpenID Connect Core section 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a client shows who it is (RFC 6749 section 2.3; the names are those of OpenID Connect Core section 9).
+#[derive(Debug)]
 pub enum Authentication {
-    /// `client_secret_basic`: in the header `Authorization`.
-    SecretBasic,
-    /// `client_secret_post`: in the form.
-    SecretPost,
+    /// `none`: a public client, which has nothing to show.
+    Public,
+    /// `client_secret_basic`: a secret in the header `Authorization`.
+    SecretBasic(Secret),
+    /// `client_secret_post`: a secret in the form.
+    SecretPost(Secret),
+    /// `private_key_jwt`, or a JWT that somebody else has signed.
+    Assertion(Assertion),
+}
+
+impl Authentication {
+    /// A client that shows its secret, where it has one, in the form.
+    pub fn in_form(secret: Option<Secret>) -> Self {
+        secret.map_or(Self::Public, Self::SecretPost)
+    }
 }
 
 impl Client {
@@ -34,14 +47,23 @@ impl Client {
     pub(super) fn post(&self, api: &Api<'_>, url: &Url, form: &[(&str, &str)]) -> Result<Answer> {
         let mut form = form.to_vec();
         let mut headers = Vec::new();
-        match (&self.secret, self.authentication) {
-            (Some(secret), Authentication::SecretBasic) => {
+        let signed;
+        match &self.authentication {
+            Authentication::SecretBasic(secret) => {
                 headers.push(("Authorization".to_owned(), basic(&self.id, secret)));
             }
-            (Some(secret), Authentication::SecretPost) => {
+            Authentication::SecretPost(secret) => {
                 form.extend([("client_id", &*self.id), ("client_secret", secret.expose())]);
             }
-            (None, _) => form.push(("client_id", &self.id)),
+            Authentication::Assertion(assertion) => {
+                signed = assertion.for_request(&self.id, chrono::Utc::now())?;
+                form.extend([
+                    ("client_id", &*self.id),
+                    ("client_assertion_type", ASSERTION_TYPE),
+                    ("client_assertion", signed.expose()),
+                ]);
+            }
+            Authentication::Public => form.push(("client_id", &self.id)),
         }
         api.post_form(url, &headers, &form)
     }

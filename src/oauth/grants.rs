@@ -50,6 +50,33 @@ impl<'a> Grants<'a> {
         self.store.save_grant(&self.key, &stored)
     }
 
+    /// Keeps the grant of a person who has just logged in, `whose` login it is, and tells where that is. Gives it back
+    /// where it cannot be kept and no place was named that must work.
+    pub fn keep_for_person(
+        &self,
+        grant: &Grant,
+        whose: &str,
+        is_named: bool,
+        tell: &dyn Fn(&str),
+    ) -> Result<Option<Grant>> {
+        // A renewal that is under way would keep its own over this one.
+        let _alone = self.lock()?;
+        match self.keep(grant, false) {
+            Ok(place) => {
+                tell(&format!("The login{whose} is stored in the {place}."));
+                Ok(None)
+            }
+            Err(error) if is_named => Err(error),
+            Err(error) => {
+                let why = error.one_line();
+                tell(&format!(
+                    "The login is not kept, and ends with its token: {why}. Choose `--store file` to keep it."
+                ));
+                Ok(Some(grant.clone()))
+            }
+        }
+    }
+
     /// Takes note that others live on a copy: a logout here is not to end theirs.
     pub fn mark_shared(&self) -> Result<()> {
         match self.load() {

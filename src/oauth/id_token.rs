@@ -1,7 +1,10 @@
 //! Checks of an ID token that came straight from the provider over TLS, where its signature need not be verified (OpenID
 //! Connect Core section 3.1.3.7): its claims must be what was asked for.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use ring::digest::{self, SHA256, SHA384, SHA512};
 
 use crate::error::{Error, Result, Slug};
 use crate::jwt::{self, Claims};
@@ -15,8 +18,10 @@ pub struct Expected<'a> {
     pub name: &'a str,
     /// The names that the provider gives itself in `iss`; most have one.
     pub issuers: &'a [&'a str],
-    /// Whom it is meant for, and nobody else.
+    /// Whom it is meant for.
     pub audience: &'a str,
+    /// The client that it was given to, as which it may be meant for others too; `None` allows no others.
+    pub authorized_party: Option<&'a str>,
     /// The `nonce` of the login that it answers, where it answers one.
     pub nonce: Option<&'a str>,
 }
@@ -43,7 +48,7 @@ pub fn checked(token: &Secret, expected: Expected<'_>, now: DateTime<Utc>) -> Re
         return Err(invalid(&format!("it is from {issuer:?}, not from {name}")));
     }
     let audience = expected.audience;
-    if claims.audiences != [audience] {
+    if !is_meant_for(&claims, token, expected) {
         let found = sanitized(&claims.audiences.join(", "));
         return Err(invalid(&format!(
             "it is meant for {found:?}, not for {audience:?}"
@@ -61,10 +66,47 @@ pub fn checked(token: &Secret, expected: Expected<'_>, now: DateTime<Utc>) -> Re
     }
 }
 
+/// Sections 2 and 3.1.3.7: the client is among the audiences, and where it is not the only one, or `azp` is there, that
+/// names it.
+fn is_meant_for(claims: &Claims, token: &str, expected: Expected<'_>) -> bool {
+    if claims.audiences == [expected.audience] {
+        let party = jwt::text_claim(token, "azp");
+        let client = expected.authorized_party;
+        return client.is_none() || party.is_none() || party.as_deref() == client;
+    }
+    let is_among = claims
+        .audiences
+        .iter()
+        .any(|audience| audience == expected.audience);
+    let party = jwt::text_claim(token, "azp");
+    is_among && party.is_some() && party.as_deref() == expected.authorized_party
+}
+
+/// Checks that an access token is the one that an ID token came with, where that tells: `at_hash` is the first half of
+/// its digest (section 3.1.3.6).
+pub fn checked_access_token(id_token: &Secret, access_token: &Secret, name: &str) -> Result<()> {
+    let Some(hash) = jwt::text_claim(id_token.expose(), "at_hash") else {
+        return Ok(());
+    };
+    let algorithm = jwt::algorithm(id_token.expose()).unwrap_or_default();
+    let digest = match algorithm.get(2..) {
+        Some("256") => &SHA256,
+        Some("384") => &SHA384,
+        Some("512") => &SHA512,
+        _ => return Ok(()),
+    };
+    let digest = digest::digest(digest, access_token.expose().as_bytes());
+    let half = &digest.as_ref()[..digest.as_ref().len() / 2];
+    if URL_SAFE_NO_PAD.encode(half) == hash.trim_end_matches('=') {
+        return Ok(());
+    }
+    let what =
+        format!("the access token that {name} gave is not the one that its ID token came with");
+    Err(Error::new(Slug::OauthTokenInvalid, what))
+}
+
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
 
     use super::*;
@@ -73,6 +115,7 @@ mod tests {
         name: "Example",
         issuers: &["https://login.example.com"],
         audience: "kfp",
+        authorized_party: None,
         nonce: Some("n"),
     };
 
@@ -103,6 +146,43 @@ mod tests {
             };
             assert!(checked(&with("nonce", other), renewed, at(0)).is_ok());
         }
+    }
+
+    #[test]
+    fn a_token_for_several_is_taken_by_the_client_that_it_was_given_to() {
+        let with_party = |audiences: Value, party: Value| {
+            let claims = json!({"iss": "https://login.example.com", "aud": audiences, "azp": party, "exp": at(3600).timestamp(), "nonce": "n"});
+            let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            let header = encode(&json!({"alg": "RS256"}));
+            Secret::new(format!("{header}.{}.c2ln", encode(&claims)))
+        };
+        let client = Expected {
+            authorized_party: Some("kfp"),
+            ..EXPECTED
+        };
+        let both = json!(["kfp", "gateway"]);
+        for (token, is_ours) in [
+            (with_party(json!("kfp"), json!(null)), true),
+            (with_party(json!("kfp"), json!("kfp")), true),
+            (with_party(json!("kfp"), json!("other")), false),
+            (with_party(both.clone(), json!("kfp")), true),
+            (with_party(both.clone(), json!("other")), false),
+            (with_party(both.clone(), json!(null)), false),
+            (with_party(json!(["gateway"]), json!("kfp")), false),
+        ] {
+            assert_eq!(checked(&token, client, at(0)).is_ok(), is_ours);
+        }
+        assert!(checked(&with_party(both, json!("kfp")), EXPECTED, at(0)).is_err());
+    }
+
+    #[test]
+    fn an_access_token_is_held_against_the_id_token_that_it_came_with() {
+        // The example of OpenID Connect Core, appendix A.4.
+        let token = Secret::new("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y");
+        let id_token = with("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ"));
+        assert!(checked_access_token(&id_token, &token, "Example").is_ok());
+        assert!(checked_access_token(&id_token, &Secret::new("x"), "Example").is_err());
+        assert!(checked_access_token(&with("x", json!(1)), &token, "Example").is_ok());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::response::Response;
+use super::response::{Awaited, NotOurs, Response};
 use crate::error::{Error, Result, Slug};
 
 /// Longer than any redirect's request head.
@@ -34,6 +34,7 @@ const REFUSED: &str = "The login was refused. Close this page; the terminal says
 pub struct Loopback {
     listener: TcpListener,
     port: u16,
+    redirect_uri: String,
 }
 
 impl Loopback {
@@ -43,7 +44,11 @@ impl Loopback {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))?;
             listener.set_nonblocking(true)?;
             let port = listener.local_addr()?.port();
-            Ok(Self { listener, port })
+            Ok(Self {
+                listener,
+                port,
+                redirect_uri: format!("http://127.0.0.1:{port}"),
+            })
         };
         listen().map_err(|error: std::io::Error| {
             let port = port.map(|port| format!(" {port}")).unwrap_or_default();
@@ -55,16 +60,37 @@ impl Loopback {
         })
     }
 
-    /// Gives the redirect URI.
-    pub fn redirect_uri(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    /// Listens where a redirect URI leads: on its port, or where it names none, on the given one or a free one, which a
+    /// provider is to let pass (RFC 8252 section 7.3). `None` where it does not lead to 127.0.0.1 by plain http.
+    pub fn listen_for(redirect_uri: &str, port: Option<u16>) -> Option<Result<Self>> {
+        let rest = redirect_uri.strip_prefix("http://")?;
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (host, named) = match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port.parse().ok()?)),
+            None => (authority, None),
+        };
+        if !matches!(host, "127.0.0.1" | "localhost") {
+            return None;
+        }
+        Some(Self::listen(named.or(port)).map(|mut loopback| {
+            loopback.redirect_uri = match named {
+                Some(_) => redirect_uri.to_owned(),
+                None => format!("http://{host}:{}{path}", loopback.port),
+            };
+            loopback
+        }))
     }
 
-    /// Waits for the redirect that carries `state`, until `deadline` or until `is_over` says so (`None`). Anything else
+    /// Gives the redirect URI.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Waits for the redirect that is awaited, until `deadline` or until `is_over` says so (`None`). Anything else
     /// gets 404, and the wait goes on.
     pub fn wait(
         &self,
-        state: &str,
+        awaited: Awaited<'_>,
         deadline: Instant,
         is_over: &dyn Fn() -> bool,
     ) -> Result<Option<Response>> {
@@ -77,9 +103,9 @@ impl Loopback {
             let came = self.let_in(&mut callers, &mut seen);
             let mut waiting = VecDeque::new();
             for mut caller in callers {
-                match caller.listen(state) {
+                match caller.listen(awaited) {
                     Heard::Response(response) => return Ok(Some(response)),
-                    Heard::OtherState => seen.other_state = true,
+                    Heard::NotOurs(why) => seen.not_ours = Some(why),
                     Heard::NotYet => waiting.push_back(caller),
                     Heard::Nothing => {}
                 }
@@ -148,14 +174,15 @@ impl Loopback {
 /// What came that was not the answer.
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
-    other_state: bool,
+    /// Why an answer was not the one that is awaited.
+    not_ours: Option<NotOurs>,
     /// Another user's connection.
     stranger: Option<u32>,
 }
 
 enum Heard {
     Response(Response),
-    OtherState,
+    NotOurs(NotOurs),
     NotYet,
     Nothing,
 }
@@ -177,7 +204,7 @@ impl Caller {
     }
 
     /// Reads what has come, and answers a whole request.
-    fn listen(&mut self, state: &str) -> Heard {
+    fn listen(&mut self, awaited: Awaited<'_>) -> Heard {
         let mut chunk = [0; 1024];
         while !self.is_whole() {
             if self.head.len() > LONGEST_HEAD || Instant::now() >= self.until {
@@ -192,7 +219,7 @@ impl Caller {
             }
         }
         match request_target(&self.head) {
-            Some(target) => answer(&mut self.connection, &target, state),
+            Some(target) => answer(&mut self.connection, &target, awaited),
             None => Heard::Nothing,
         }
     }
@@ -202,17 +229,17 @@ impl Caller {
     }
 }
 
-fn answer(connection: &mut TcpStream, target: &str, state: &str) -> Heard {
+fn answer(connection: &mut TcpStream, target: &str, awaited: Awaited<'_>) -> Heard {
     let url = Url::parse("http://127.0.0.1").and_then(|base| base.join(target));
-    let heard = match url.ok().map(|url| Response::of_redirect(&url)) {
-        Some(Some((said, response))) if said == state => Heard::Response(response),
-        Some(Some(_)) => Heard::OtherState,
+    let heard = match url.ok().map(|url| Response::of_redirect(&url, awaited)) {
+        Some(Some(Ok(response))) => Heard::Response(response),
+        Some(Some(Err(why))) => Heard::NotOurs(why),
         _ => Heard::Nothing,
     };
     match &heard {
         Heard::Response(Response::Code(_)) => say(connection, "200 OK", DONE),
         Heard::Response(Response::Refused(_)) => say(connection, "200 OK", REFUSED),
-        Heard::OtherState | Heard::NotYet | Heard::Nothing => say(
+        Heard::NotOurs(_) | Heard::NotYet | Heard::Nothing => say(
             connection,
             "404 Not Found",
             "This is not the page that the login expects.",
@@ -246,11 +273,16 @@ fn say(connection: &mut TcpStream, status: &str, words: &str) {
 }
 
 fn nobody_came(seen: Seen) -> Error {
-    if seen.other_state {
-        return Error::new(
-            Slug::StateMismatch,
-            "the browser came back with another login's answer only",
-        );
+    match seen.not_ours {
+        Some(NotOurs::State) => {
+            let what = "the browser came back with another login's answer only";
+            return Error::new(Slug::StateMismatch, what);
+        }
+        Some(NotOurs::Issuer) => {
+            let what = "the browser came back with the answer of another provider";
+            return Error::new(Slug::IssuerMismatch, what);
+        }
+        None => {}
     }
     let error = Error::new(Slug::Timeout, "the browser did not come back in time");
     match seen.stranger {

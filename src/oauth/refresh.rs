@@ -1,7 +1,7 @@
 //! Newer tokens for a refresh token (RFC 6749 section 6), which the provider may replace by the way.
 
 use super::token_endpoint::{self, Failure};
-use super::{Authentication, Client, Provider, Tokens};
+use super::{Client, Provider, Tokens};
 use crate::credential::Grant;
 use crate::http::api::Api;
 
@@ -19,17 +19,12 @@ pub struct Refreshed {
 pub fn refresh(
     api: &Api<'_>,
     provider: &Provider,
-    authentication: Authentication,
+    client: &Client,
     grant: &Grant,
     fields: &[(&str, &str)],
 ) -> Result<Refreshed, Failure> {
-    let client = Client {
-        id: grant.client_id.clone(),
-        secret: grant.client_secret.clone(),
-        authentication,
-    };
     let fields = [&[("refresh_token", grant.refresh_token.expose())], fields].concat();
-    let tokens = token_endpoint::ask(api, provider, &client, "refresh_token", &fields)?;
+    let tokens = token_endpoint::ask(api, provider, client, "refresh_token", &fields)?;
     let refresh_token = tokens.refresh_token.as_ref();
     let grant = Grant {
         refresh_token: refresh_token.unwrap_or(&grant.refresh_token).clone(),

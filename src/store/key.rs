@@ -25,6 +25,8 @@ pub struct Identity<'a> {
     pub audience: Option<&'a str>,
     /// The OAuth client (RFC 6749 section 2.2).
     pub client_id: Option<&'a str>,
+    /// What else the method asks for, by the names of its keys.
+    pub further: &'a [(&'static str, String)],
     /// What weakened the way on which it was taken.
     pub weakened: Weakened,
     /// Who was trusted on that way beside the system's authorities.
@@ -53,6 +55,8 @@ pub struct GrantIdentity<'a> {
     pub user: Option<&'a str>,
     /// Dex's connector.
     pub connector: Option<&'a str>,
+    /// What weakened the way to the provider.
+    pub weakened: Weakened,
 }
 
 /// What weakens the way to an endpoint: a session that came on it may be somebody else's, and is no answer to those who
@@ -63,6 +67,20 @@ pub struct Weakened {
     pub insecure_skip_tls_verify: bool,
     /// Secrets were allowed to travel over plain http.
     pub allow_insecure_http: bool,
+}
+
+impl Weakened {
+    fn parts(self) -> [(&'static str, Option<&'static str>); 2] {
+        let Self {
+            insecure_skip_tls_verify,
+            allow_insecure_http,
+        } = self;
+        let flag = |is_set: bool| is_set.then_some("true");
+        [
+            ("insecure-skip-tls-verify", flag(insecure_skip_tls_verify)),
+            ("allow-insecure-http", flag(allow_insecure_http)),
+        ]
+    }
 }
 
 /// Names one stored session or password.
@@ -79,6 +97,7 @@ impl Key {
             connector,
             audience,
             client_id,
+            further,
             weakened,
             trusted,
         } = *identity;
@@ -87,27 +106,22 @@ impl Key {
             certificate_authority_data,
             tls_server_name,
         } = trusted;
-        let Weakened {
-            insecure_skip_tls_verify,
-            allow_insecure_http,
-        } = weakened;
-        let flag = |is_set: bool| is_set.then_some("true");
-        Self::written(
-            "",
-            endpoint,
-            &[
-                ("method", Some(method)),
-                ("user", user),
-                ("connector", connector),
-                ("audience", audience),
-                ("client-id", client_id),
-                ("insecure-skip-tls-verify", flag(insecure_skip_tls_verify)),
-                ("allow-insecure-http", flag(allow_insecure_http)),
-                ("certificate-authority", certificate_authority),
-                ("certificate-authority-data", certificate_authority_data),
-                ("tls-server-name", tls_server_name),
-            ],
-        )
+        let mut parts = vec![
+            ("method", Some(method)),
+            ("user", user),
+            ("connector", connector),
+            ("audience", audience),
+            ("client-id", client_id),
+        ];
+        let further = further.iter();
+        parts.extend(further.map(|(name, value)| (*name, Some(value.as_str()))));
+        parts.extend(weakened.parts());
+        parts.extend([
+            ("certificate-authority", certificate_authority),
+            ("certificate-authority-data", certificate_authority_data),
+            ("tls-server-name", tls_server_name),
+        ]);
+        Self::written("", endpoint, &parts)
     }
 
     /// Names the password of an identity.
@@ -130,19 +144,18 @@ impl Key {
     }
 
     /// Names what renews a person's logins at an OAuth client, e.g. `grant kfp issuer=https://kf.example.com/dex`:
-    /// whatever the endpoint, and the way there, as it came from a provider whose certificates are always verified.
+    /// whatever the endpoint.
     pub fn of_grant(identity: &GrantIdentity<'_>) -> Self {
         let GrantIdentity {
             client_id,
             issuer,
             user,
             connector,
+            weakened,
         } = *identity;
-        Self::written(
-            "grant ",
-            client_id,
-            &[("issuer", issuer), ("user", user), ("connector", connector)],
-        )
+        let mut parts = vec![("issuer", issuer), ("user", user), ("connector", connector)];
+        parts.extend(weakened.parts());
+        Self::written("grant ", client_id, &parts)
     }
 
     /// Names a file that several processes edit.
@@ -217,6 +230,7 @@ mod tests {
         connector: Some("ldap"),
         audience: None,
         client_id: None,
+        further: &[],
         weakened: Weakened {
             insecure_skip_tls_verify: false,
             allow_insecure_http: false,

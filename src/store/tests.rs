@@ -18,6 +18,7 @@ use super::*;
 use crate::credential::{Credential, Material};
 
 const IDENTITY: Identity = Identity {
+    further: &[],
     endpoint: "https://kf.example.com/pipeline",
     method: "dex",
     user: Some("user@example.com"),

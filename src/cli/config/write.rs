@@ -9,7 +9,7 @@ use crate::cli::Setting;
 use crate::config::edit::{self, Edit};
 use crate::config::file::{self, ConfigFile, ContextEntry};
 use crate::config::method::block::{Found, Key};
-use crate::config::method::{DEX, Keys, METHODS, by_name, names, values};
+use crate::config::method::{Keys, METHODS, by_name, given, names, of_options, values};
 use crate::config::options::TargetOptions;
 use crate::config::{
     self,
@@ -58,23 +58,22 @@ impl Writing {
         self.values.iter().any(|(key, _)| key[0] == method.name)
     }
 
-    /// A value that names its block's method implies it; values of two methods contradict each other.
-    fn imply_method(&mut self) -> Result<()> {
-        for keys in METHODS {
-            if !self.fills(keys) {
-                continue;
-            }
-            match self.method {
-                Some(method) if method.name != keys.name => {
-                    let what = format!(
-                        "the options belong to the methods {} and {}",
-                        method.name, keys.name
-                    );
-                    return Err(Error::new(Slug::Usage, what));
-                }
-                Some(_) => {}
-                None => self.method = Some(keys),
-            }
+    /// Takes what the options say of a method: of the one that is named, else of that which the context has, else of the
+    /// first that they belong to.
+    fn options(&mut self, target: &TargetOptions, own: Option<&'static Keys>) -> Result<()> {
+        let given = given(target);
+        let meant = match self.method {
+            Some(named) => Some(named),
+            None => of_options(&given, own)?,
+        };
+        let Some(meant) = meant else { return Ok(()) };
+        if let Some(option) = given.into_iter().find(|option| !meant.takes(option)) {
+            let what = format!("{option} does not belong to the method {}", meant.name);
+            return Err(Error::new(Slug::Usage, what).hint("give options of one method only"));
+        }
+        self.values.extend((meant.set)(target));
+        if self.fills(meant) {
+            self.method = Some(meant);
         }
         Ok(())
     }
@@ -105,13 +104,12 @@ pub(super) fn set_context(
     }
     writing.flag(INSECURE_HTTP, target.allow_insecure_http);
     let edited = held(setting)?;
-    let user = method_of_username(load(setting)?.as_ref(), name, target);
-    let of_blocks = METHODS.iter().flat_map(|keys| {
-        let username = target.username.as_deref();
-        (keys.set)(target, username.filter(|_| keys.name == user.name))
-    });
-    writing.values.extend(of_blocks);
-    writing.imply_method()?;
+    let file = load(setting)?;
+    let entry = file.as_ref().and_then(|file| file.context(name));
+    let own = METHODS
+        .into_iter()
+        .find(|keys| entry.is_some_and(|entry| keys.is_in(entry)));
+    writing.options(target, own)?;
 
     let is_new = write(setting, &edited, name, &writing)?;
     let verb = if is_new { "Wrote" } else { "Changed" };
@@ -120,21 +118,6 @@ pub(super) fn set_context(
         path(setting)?.display()
     ));
     Ok(())
-}
-
-/// Gives the method that `--username` belongs to: the one that is given, else the one that the context has, else Dex.
-fn method_of_username(
-    file: Option<&ConfigFile>,
-    name: &str,
-    target: &TargetOptions,
-) -> &'static Keys {
-    let entry = file.and_then(|file| file.context(name));
-    let named = target.method.as_deref();
-    let is_given = |keys: &Keys| named == Some(keys.name) || keys.is_given(target);
-    let is_there = |keys: &Keys| entry.is_some_and(|entry| keys.is_in(entry));
-    let find = |is: &dyn Fn(&Keys) -> bool| METHODS.into_iter().find(|keys| is(keys));
-    let found = find(&is_given).or_else(|| find(&is_there));
-    found.filter(|keys| keys.takes_username).unwrap_or(&DEX)
 }
 
 /// Writes what a login used and found as a context.

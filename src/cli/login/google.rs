@@ -1,20 +1,11 @@
-//! The part of `login` that a browser does: Google Identity-Aware Proxy.
+//! Before a person logs in at Google Identity-Aware Proxy: which client IAP itself has.
 
 use crate::cli::{Setting, config};
 use crate::config::context::Context;
 use crate::config::method::{Iap, Method};
-use crate::config::source;
-use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
-use crate::get;
 use crate::http::Http;
-use crate::http::api::Api;
 use crate::method::iap::client_id;
-use crate::method::iap::logins::Logins;
-use crate::method::iap::user;
-use crate::oauth::authorization_code::Reaching;
-use crate::secret::Secret;
-use crate::store::Store;
 use crate::terminal;
 
 /// Finds IAP's own client where a person is to log in and the context does not name it.
@@ -29,69 +20,11 @@ pub(super) fn settle_client_id(setting: &Setting<'_, '_>, context: &mut Context)
     Ok(())
 }
 
-/// Logs a person in where the context asks for one, and keeps what renews that login. Gives it for this run alone
-/// where it cannot be kept; `None` where it is kept, or the context needs no person.
-pub(super) fn in_browser(
-    setting: &Setting<'_, '_>,
-    context: &Context,
-    store: &Store<'_>,
-    reaching: Reaching<'_>,
-) -> Result<Option<Grant>> {
-    let Some(iap) = persons_iap(context) else {
-        return Ok(None);
-    };
-    let run = setting.run();
-    if get::store_was_named(context) {
-        store.may_keep_grants()?;
-    }
-    let secret = client_secret(setting, iap)?;
-    let api = Api::new(context, run.trace);
-    let login = user::log_in(&api, iap, secret, reaching)?;
-
-    let Some(logins) = Logins::of(run, context, store) else {
-        return Ok(Some(login.grant));
-    };
-    // A renewal that is under way would keep its own over this one.
-    let _alone = logins.lock()?;
-    match logins.in_store().keep(&login.grant, false) {
-        Ok(place) => {
-            setting.tell(&format!(
-                "The login of {} rests in the {place}.",
-                login.email
-            ));
-            Ok(None)
-        }
-        Err(error) if get::store_was_named(context) => Err(error),
-        Err(error) => {
-            let why = error.one_line();
-            setting.tell(&format!("The login is not kept, and ends within the hour: {why}. Choose `--store file` to keep it."));
-            Ok(Some(login.grant))
-        }
-    }
-}
-
 /// Gives what the context says of IAP where it means a person.
 fn persons_iap(context: &Context) -> Option<&Iap> {
     let iap = context.method.iap()?;
     let is_persons = iap.google.service_account.is_none() && iap.other_client_id.is_some();
     is_persons.then_some(iap)
-}
-
-fn client_secret(setting: &Setting<'_, '_>, iap: &Iap) -> Result<Option<Secret>> {
-    let run = setting.run();
-    let Some(source) = &iap.other_client_secret else {
-        return Ok(None);
-    };
-    match source::read(
-        source,
-        "the desktop client's secret",
-        run.environment,
-        run.trace,
-    )? {
-        Some(secret) => Ok(Some(secret)),
-        // From the keyring: it is kept there together with the login.
-        None => terminal::ask_secret("Secret of the desktop client: ").map(Some),
-    }
 }
 
 /// IAP names its own client when it sends a browser to Google.

@@ -77,18 +77,19 @@ impl DexBlock {
     }
 }
 
-/// The options of this method alone, and which of them are given; `--username` may be another's too.
+/// The options that stand for its keys, and which of them are given.
 pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
     vec![
+        ("--username", target.username.is_some()),
         ("--password-file", target.password_file.is_some()),
         ("--connector", target.connector.is_some()),
     ]
 }
 
 /// What `config set-context` writes of the options.
-pub(super) fn set(target: &TargetOptions, username: Option<&str>) -> Values {
+pub(super) fn set(target: &TargetOptions) -> Values {
     let mut values = Values::new();
-    values.extend(text(&["dex", "username"], username));
+    values.extend(text(&["dex", "username"], target.username.as_deref()));
     values.extend(file_source(
         &["dex", "password"],
         target.password_file.as_ref(),

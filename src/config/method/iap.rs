@@ -91,10 +91,11 @@ impl IapBlock {
     }
 }
 
-/// The options of this method alone, and which of them are given.
+/// The options that stand for its keys, and which of them are given; `--username` is the account.
 pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
     let secret = target.other_client_secret_file.is_some();
     vec![
+        ("--username", target.username.is_some()),
         ("--client-id", target.client_id.is_some()),
         ("--other-client-id", target.other_client_id.is_some()),
         ("--other-client-secret-file", secret),
@@ -102,7 +103,7 @@ pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
 }
 
 /// What `config set-context` writes of the options.
-pub(super) fn set(target: &TargetOptions, account: Option<&str>) -> Values {
+pub(super) fn set(target: &TargetOptions) -> Values {
     let (client, other) = (
         target.client_id.as_deref(),
         target.other_client_id.as_deref(),
@@ -112,7 +113,7 @@ pub(super) fn set(target: &TargetOptions, account: Option<&str>) -> Values {
     values.extend(text(&["iap", "client-id"], client));
     values.extend(text(&["iap", "other-client-id"], other));
     values.extend(file_source(&["iap", "other-client-secret"], secret));
-    values.extend(text(&["iap", "account"], account));
+    values.extend(text(&["iap", "account"], target.username.as_deref()));
     values
 }
 

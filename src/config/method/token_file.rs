@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::AUDIENCE;
 use super::block::{Addresses, Block, Key, Values};
 use super::values::{file, text};
 use crate::config::check::Check;
@@ -57,13 +58,16 @@ impl TokenFileBlock {
     }
 }
 
-/// The options of this method alone, and which of them are given.
+/// The options that stand for its keys, and which of them are given.
 pub(super) fn options(target: &TargetOptions) -> Vec<(&'static str, bool)> {
-    vec![("--token-file", target.token_file.is_some())]
+    vec![
+        ("--token-file", target.token_file.is_some()),
+        (AUDIENCE, target.audience.is_some()),
+    ]
 }
 
 /// What `config set-context` writes of the options.
-pub(super) fn set(target: &TargetOptions, _username: Option<&str>) -> Values {
+pub(super) fn set(target: &TargetOptions) -> Values {
     let mut values = Values::new();
     values.extend(file(&["token-file", "path"], target.token_file.as_ref()));
     values.extend(text(

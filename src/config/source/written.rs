@@ -1,6 +1,7 @@
 //! Sources of secrets as the file names them.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -50,6 +51,64 @@ impl<'de> Deserialize<'de> for HeaderValue {
 
 const NOT_HERE: &str = "a secret cannot be written into this file: name its source, one of {env: NAME}, {file: PATH}, \
                         {command: [PROGRAM, ARGUMENT]}, {keyring: true}";
+
+/// Reads a map, and never repeats a scalar that stands in its place: it may be the secret itself. `expecting` says what
+/// the map is.
+pub fn only_a_map<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+    expecting: &'static str,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_any(MapVisitor {
+        expecting,
+        read: PhantomData,
+    })
+}
+
+struct MapVisitor<T> {
+    expecting: &'static str,
+    read: PhantomData<T>,
+}
+
+impl<T> MapVisitor<T> {
+    fn refused<E: serde::de::Error>(&self) -> E {
+        E::custom(format!(
+            "a secret cannot be written into this file: it is {}",
+            self.expecting
+        ))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<T, E> {
+        Err(self.refused())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<T, E> {
+        Err(self.refused())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<T, E> {
+        Err(self.refused())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<T, E> {
+        Err(self.refused())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<T, E> {
+        Err(self.refused())
+    }
+}
 
 /// Reads a source without ever repeating a scalar that stands in its place: it may be the secret itself.
 struct SourceVisitor {

@@ -42,7 +42,7 @@ impl Credentials {
                 Err(cannot(&what))
             }
         };
-        minted?.sendable()
+        minted?.sendable("Google")
     }
 
     /// Mints an access token of a scope.
@@ -57,7 +57,7 @@ impl Credentials {
                 target.access_token(minting, &source, scope)
             }
         };
-        minted?.sendable()
+        minted?.sendable("Google")
     }
 }
 

@@ -52,6 +52,7 @@ fn of_google(audience: &str) -> Expected<'_> {
         name: "Google",
         issuers: &ISSUERS,
         audience,
+        authorized_party: None,
         nonce: None,
     }
 }

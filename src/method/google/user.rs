@@ -12,7 +12,7 @@ use crate::http::api::Api;
 use crate::oauth::refresh::refresh;
 use crate::oauth::refusal::Refusal;
 use crate::oauth::token_endpoint::Failure;
-use crate::oauth::{Authentication, Provider};
+use crate::oauth::{Authentication, Client, Provider};
 use crate::sanitize::redacted_url;
 
 /// A person's credentials, of the type `authorized_user`.
@@ -35,11 +35,15 @@ impl User {
             name: "Google".to_owned(),
             authorization_endpoint: None,
             token_endpoint: self.token_uri.clone(),
+            device_authorization_endpoint: None,
             revocation_endpoint: None,
         };
         // Google takes a client's secret in the form.
-        let authentication = Authentication::SecretPost;
-        let refreshed = refresh(minting.api, &google, authentication, &self.grant, &[]);
+        let client = Client {
+            id: self.grant.client_id.clone(),
+            authentication: Authentication::in_form(self.grant.client_secret.clone()),
+        };
+        let refreshed = refresh(minting.api, &google, &client, &self.grant, &[]);
         let tokens = refreshed
             .map_err(|failure| self.explained(failure, minting.api))?
             .tokens;

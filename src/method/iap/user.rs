@@ -4,31 +4,34 @@
 use url::Url;
 
 use crate::config::method::Iap;
+use crate::config::source;
 use crate::credential::Grant;
 use crate::error::{Error, Result, Slug};
 use crate::http::api::Api;
 use crate::method::google::{self, refusal};
+use crate::method::iap::logins::Logins;
+use crate::method::{self, Given};
 use crate::oauth::authorization_code::{self, EXCHANGING, LoggedIn, Login, Reaching};
 use crate::oauth::refresh::{self, Refreshed};
 use crate::oauth::refusal::Refusal;
 use crate::oauth::revocation;
 use crate::oauth::{Authentication, Client, Provider};
+use crate::run::Run;
 use crate::secret::Secret;
+use crate::terminal;
 
 const AUTHORIZATION_URL: &str = "https://accounts.google.com/o/oauth2/v2/auth";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 const REVOCATION_URL: &str = "https://oauth2.googleapis.com/revoke";
 /// What is done at the token endpoint, for the words of an error.
 const RENEWING: &str = "renewing the login";
-/// Google takes the secret of a desktop client in the form.
-const AUTHENTICATION: Authentication = Authentication::SecretPost;
 
 /// What a login in the browser gave.
-pub struct PersonsLogin {
+struct PersonsLogin {
     /// What renews it.
-    pub grant: Grant,
+    grant: Grant,
     /// Who logged in.
-    pub email: String,
+    email: String,
 }
 
 /// Turns a refresh token into an ID token for the IAP client; one that Google replaced comes back even where no ID token
@@ -36,7 +39,8 @@ pub struct PersonsLogin {
 pub fn refresh(api: &Api<'_>, grant: &Grant, iap_client_id: &str) -> Result<Refreshed> {
     let google = provider()?;
     let audience = [("audience", iap_client_id)];
-    let refreshed = refresh::refresh(api, &google, AUTHENTICATION, grant, &audience);
+    let client = desktop_client(&grant.client_id, grant.client_secret.clone());
+    let refreshed = refresh::refresh(api, &google, &client, grant, &audience);
     refreshed.map_err(|failure| {
         failure.explained(&google, RENEWING, |refusal| not_renewed(refusal, api))
     })
@@ -47,19 +51,55 @@ pub fn revoke(api: &Api<'_>, grant: &Grant) -> Result<()> {
     revocation::revoke(api, &provider()?, None, &grant.refresh_token)
 }
 
+/// Logs a person in, and keeps what renews that login; gives it for this run alone where it cannot be kept.
+pub(super) fn log_in_and_keep(
+    iap: &Iap,
+    login: &method::Login<'_>,
+    reaching: Reaching<'_>,
+) -> Result<Given> {
+    let (run, context, store) = (login.run, login.context, login.store);
+    let is_named = context.store.is_named();
+    if is_named {
+        store.may_keep_grants()?;
+    }
+    let secret = client_secret(iap, run)?;
+    let PersonsLogin { grant, email } =
+        log_in(&Api::new(context, run.trace), iap, secret, reaching)?;
+    let grant = match Logins::of(run, context, store) {
+        Some(logins) => {
+            let whose = format!(" of {email}");
+            let grants = logins.in_store();
+            grants.keep_for_person(&grant, &whose, is_named, login.tell)?
+        }
+        None => Some(grant),
+    };
+    Ok(Given {
+        grant,
+        ..Given::default()
+    })
+}
+
+fn client_secret(iap: &Iap, run: Run<'_>) -> Result<Option<Secret>> {
+    let Some(from) = &iap.other_client_secret else {
+        return Ok(None);
+    };
+    let what = "the desktop client's secret";
+    match source::read(from, what, run.environment, run.trace)? {
+        Some(secret) => Ok(Some(secret)),
+        // From the keyring: it is kept there together with the login.
+        None => terminal::ask_secret("Secret of the desktop client: ").map(Some),
+    }
+}
+
 /// Sends the person to Google's login, and keeps to the account that the context names.
-pub fn log_in(
+fn log_in(
     api: &Api<'_>,
     iap: &Iap,
     client_secret: Option<Secret>,
     reaching: Reaching<'_>,
 ) -> Result<PersonsLogin> {
     let client_id = iap.other_client_id.as_ref().ok_or_else(no_desktop_client)?;
-    let client = Client {
-        id: client_id.clone(),
-        secret: client_secret,
-        authentication: AUTHENTICATION,
-    };
+    let client = desktop_client(client_id, client_secret.clone());
     let google = provider()?;
     let account = iap.account.as_deref();
     // Without `offline` Google gives no refresh token.
@@ -72,6 +112,10 @@ pub fn log_in(
         client: &client,
         scopes: &["openid", "email"],
         parameters: &parameters.into_iter().flatten().collect::<Vec<_>>(),
+        redirect_uri: None,
+        issuer: None,
+        names_issuer: false,
+        is_tried_first: false,
     };
     let LoggedIn { tokens, nonce } =
         authorization_code::log_in(api, &login, reaching).map_err(|failure| {
@@ -94,10 +138,18 @@ pub fn log_in(
     })?;
     let grant = Grant {
         client_id: client.id,
-        client_secret: client.secret,
+        client_secret,
         refresh_token,
     };
     Ok(PersonsLogin { grant, email })
+}
+
+/// Google takes the secret of a desktop client in the form.
+fn desktop_client(id: &str, secret: Option<Secret>) -> Client {
+    Client {
+        id: id.to_owned(),
+        authentication: Authentication::in_form(secret),
+    }
 }
 
 /// Gives Google as people log in there.
@@ -111,6 +163,7 @@ fn provider() -> Result<Provider> {
         name: "Google".to_owned(),
         authorization_endpoint: Some(url(AUTHORIZATION_URL)?),
         token_endpoint: url(TOKEN_URL)?,
+        device_authorization_endpoint: None,
         revocation_endpoint: Some(url(REVOCATION_URL)?),
     })
 }

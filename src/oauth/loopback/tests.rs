@@ -1,5 +1,14 @@
 use super::*;
 
+/// What is awaited of the login with this state.
+fn state(state: &str) -> Awaited<'_> {
+    Awaited {
+        state,
+        issuer: None,
+        names_issuer: false,
+    }
+}
+
 #[test]
 fn anything_else_gets_404_and_the_wait_goes_on() {
     let loopback = Loopback::listen(None).unwrap();
@@ -24,7 +33,7 @@ fn anything_else_gets_404_and_the_wait_goes_on() {
         .map(ask)
     });
     let deadline = Instant::now() + Duration::from_secs(10);
-    let heard = loopback.wait("mine", deadline, &|| false).unwrap();
+    let heard = loopback.wait(state("mine"), deadline, &|| false).unwrap();
     assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
     assert_eq!(
         browser.join().unwrap(),
@@ -43,7 +52,7 @@ fn another_logins_answer_alone_is_a_state_mismatch() {
     let request = b"GET /?code=x&state=other HTTP/1.1\r\nHost: x\r\n\r\n";
     browser.write_all(request).unwrap();
     let soon = Instant::now() + Duration::from_millis(500);
-    let heard = loopback.wait("mine", soon, &|| false);
+    let heard = loopback.wait(state("mine"), soon, &|| false);
     assert_eq!(heard.unwrap_err().slug(), Slug::StateMismatch);
 }
 
@@ -52,7 +61,10 @@ fn a_browser_that_never_comes_is_a_timeout_and_a_port_in_use_an_error() {
     let loopback = Loopback::listen(None).unwrap();
     let soon = Instant::now() + Duration::from_millis(50);
     assert_eq!(
-        loopback.wait("s", soon, &|| false).unwrap_err().slug(),
+        loopback
+            .wait(state("s"), soon, &|| false)
+            .unwrap_err()
+            .slug(),
         Slug::Timeout
     );
     let again = Loopback::listen(Some(loopback.port));
@@ -87,7 +99,7 @@ fn connections_that_are_silent_or_dribble_keep_no_browser_waiting() {
         asked
     });
     let deadline = Instant::now() + Duration::from_secs(30);
-    let heard = loopback.wait("mine", deadline, &|| false).unwrap();
+    let heard = loopback.wait(state("mine"), deadline, &|| false).unwrap();
     assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
     let (first, took) = browser.join().unwrap();
     assert_eq!(first, "HTTP/1.1 200 OK");
@@ -107,7 +119,7 @@ fn a_connection_that_dribbles_has_one_deadline_for_all_it_says() {
         start.elapsed()
     });
     let deadline = Instant::now() + PATIENCE * 6;
-    let heard = loopback.wait("mine", deadline, &|| dribbling.is_finished());
+    let heard = loopback.wait(state("mine"), deadline, &|| dribbling.is_finished());
     assert_eq!(heard.unwrap(), None);
     let took = dribbling.join().unwrap();
     assert!(PATIENCE <= took && took < PATIENCE * 3, "{took:?}");
@@ -136,9 +148,56 @@ fn another_users_connection_is_closed_unread() {
         (answers, browse(&address).0)
     });
     let deadline = Instant::now() + Duration::from_secs(20);
-    let heard = loopback.wait("mine", deadline, &|| false).unwrap();
+    let heard = loopback.wait(state("mine"), deadline, &|| false).unwrap();
     assert_eq!(heard, Some(Response::Code("right".to_owned().into())));
     let (answers, first) = browser.join().unwrap();
     assert_eq!(answers, ["", "", ""]);
     assert_eq!(first, "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_redirect_uri_that_the_provider_insists_on_is_kept_to_the_letter() {
+    let port = Loopback::listen(None).unwrap().port;
+    for (written, port_at_hand, used) in [
+        (
+            format!("http://localhost:{port}"),
+            None,
+            format!("http://localhost:{port}"),
+        ),
+        (
+            format!("http://127.0.0.1:{port}/callback"),
+            Some(1),
+            format!("http://127.0.0.1:{port}/callback"),
+        ),
+        (
+            "http://localhost/callback?a=b".to_owned(),
+            Some(port),
+            format!("http://localhost:{port}/callback?a=b"),
+        ),
+    ] {
+        let loopback = Loopback::listen_for(&written, port_at_hand)
+            .unwrap()
+            .unwrap();
+        assert_eq!((loopback.redirect_uri(), loopback.port), (&*used, port));
+    }
+    let free = Loopback::listen_for("http://127.0.0.1/", None)
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        free.redirect_uri(),
+        format!("http://127.0.0.1:{}/", free.port)
+    );
+    for elsewhere in [
+        "urn:ietf:wg:oauth:2.0:oob",
+        "https://localhost:1/",
+        "http://localhost.example.com/",
+        "http://127.0.0.1@x/",
+        "http://[::1]:1/",
+        "/oauth2/callback",
+    ] {
+        assert!(
+            Loopback::listen_for(elsewhere, None).is_none(),
+            "{elsewhere}"
+        );
+    }
 }

@@ -317,8 +317,12 @@ fn a_wrong_file_is_told_with_line_and_column() {
     for (line, place, words) in [
         ("dexx: {}", ":6:5:", "dexx"),
         ("endpoint: http://localhost:2", ":6:5:", "duplicate"),
-        ("dex: {}\n    none: {}", ":4:11:", "more than one of"),
-        ("dex: {}\n    token-file: {}", ":4:11:", "more than one of"),
+        ("dex: {}\n    none: {}", ":4:11:", "more than one method"),
+        (
+            "dex: {}\n    token-file: {}",
+            ":4:11:",
+            "more than one method",
+        ),
         ("google: {client-id: x}", ":6:5:", "google"),
         (
             "store: disk",

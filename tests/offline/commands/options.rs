@@ -229,6 +229,24 @@ impl World {
                 |_, output| output.stdout.clone(),
             ),
             case(
+                "issuer",
+                ["http://127.0.0.1:1/a", "http://127.0.0.1:1/b"],
+                "get --endpoint http://localhost:1 --client-id c --grant client-credentials --client-secret-file right",
+                |_, output| output.stderr.lines().next().unwrap_or_default().to_owned(),
+            ),
+            case(
+                "grant",
+                ["device-code", "client-credentials"],
+                "get --endpoint http://localhost:1 --method oidc --client-id c",
+                |_, output| slug(output),
+            ),
+            case(
+                "client-secret-file",
+                ["missing-a", "missing-b"],
+                "get --endpoint http://localhost:1 --method oidc --client-id c --grant client-credentials",
+                |_, output| output.stderr.lines().next().unwrap_or_default().to_owned(),
+            ),
+            case(
                 "audience",
                 [AUDIENCE, "somebody-else"],
                 "get",

@@ -1,0 +1,136 @@
+//! A person logs in: with a browser on this machine, or with a code and a browser on any.
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use crate::browser;
+use crate::config::method::GrantType;
+use crate::error::{Error, Result};
+use crate::method::login::Given;
+use crate::method::oidc::{At, bearer, refusal, renewal};
+use crate::oauth::authorization_code::{self, Login, Reaching};
+use crate::oauth::device::{self, DeviceLogin, Invitation};
+use crate::oauth::{Tokens, token_endpoint::Failure};
+use crate::terminal;
+
+/// Logs a person in, and keeps what renews the login.
+pub(super) fn log_in(at: &At<'_>, reaching: Reaching<'_>) -> Result<Given> {
+    let (tokens, nonce) = match way(at, reaching) {
+        Way::Code => (by_code(at, reaching)?, None),
+        Way::Browser => {
+            let (tokens, nonce) = in_browser(at, reaching)?;
+            (tokens, Some(nonce))
+        }
+    };
+    renewal::keep_for_person(at, &tokens, reaching.tell)?;
+    if tokens.id_token.as_ref().is_some_and(bearer::lacks_email) {
+        (reaching.tell)(
+            "The ID token names no e-mail address: gateways such as Kubeflow's take the user from it. Where calls fail with \"no user identity header\", have the scope `email` allowed for the client.",
+        );
+    }
+    Ok(Given {
+        tokens: Some((tokens, nonce)),
+        ..Given::default()
+    })
+}
+
+/// How the person is reached.
+enum Way {
+    /// By a browser that comes back to this machine, or whose answer is pasted.
+    Browser,
+    /// By a code, for a browser on any machine.
+    Code,
+}
+
+/// A code is for where no browser can be opened, if the provider has that; what the context says comes first.
+fn way(at: &At<'_>, reaching: Reaching<'_>) -> Way {
+    match at.oidc.grant() {
+        Some(GrantType::DeviceCode) => return Way::Code,
+        Some(GrantType::AuthorizationCode) => return Way::Browser,
+        Some(GrantType::Password | GrantType::ClientCredentials | GrantType::TokenExchange)
+        | None => {}
+    }
+    let has_browser = !reaching.no_browser && browser::obstacle(reaching.environment).is_none();
+    let offers_code = at.found.provider.device_authorization_endpoint.is_some();
+    let insists = at.oidc.redirect_uri.is_some();
+    if has_browser || insists || !offers_code {
+        Way::Browser
+    } else {
+        Way::Code
+    }
+}
+
+fn in_browser(at: &At<'_>, reaching: Reaching<'_>) -> Result<(Tokens, String)> {
+    let oidc = at.oidc;
+    let mut parameters: Vec<(&str, &str)> = at.whom_for();
+    parameters.extend(oidc.connector.as_deref().map(|id| ("connector_id", id)));
+    parameters.extend(oidc.username.as_deref().map(|user| ("login_hint", user)));
+    let further = oidc.parameters.iter();
+    parameters.extend(further.map(|(name, value)| (&**name, &**value)));
+    let login = Login {
+        provider: &at.found.provider,
+        client: at.client,
+        scopes: &at.scopes(),
+        parameters: &parameters,
+        redirect_uri: oidc.redirect_uri.as_deref(),
+        issuer: Some(&at.found.metadata.issuer),
+        names_issuer: at
+            .found
+            .metadata
+            .authorization_response_iss_parameter_supported,
+        is_tried_first: true,
+    };
+    let logged_in = authorization_code::log_in(at.api, &login, reaching);
+    let logged_in = logged_in
+        .map_err(|failure| refusal::explained(at, failure, authorization_code::EXCHANGING))?;
+    Ok((logged_in.tokens, logged_in.nonce))
+}
+
+fn by_code(at: &At<'_>, reaching: Reaching<'_>) -> Result<Tokens> {
+    let mut parameters = at.whom_for();
+    let connector = at.oidc.connector.as_deref();
+    parameters.extend(connector.map(|id| ("connector_id", id)));
+    let login = DeviceLogin {
+        provider: &at.found.provider,
+        client: at.client,
+        scopes: &at.scopes(),
+        parameters: &parameters,
+    };
+    let show = |invitation: &Invitation<'_>| (reaching.tell)(&shown(invitation, at));
+    device::log_in(at.api, &login, &show).map_err(|failure| of_code(at, failure))
+}
+
+fn of_code(at: &At<'_>, failure: Failure) -> Error {
+    let error = refusal::explained(at, failure, device::ASKING);
+    let hint = "where the provider offers no device code, log in with a browser: `--grant authorization-code`";
+    if error.slug() == crate::error::Slug::OauthRefused {
+        return error.further_hint(hint);
+    }
+    error
+}
+
+/// What a person is to do, moved to where the provider is reached, as its pages are.
+fn shown(invitation: &Invitation<'_>, at: &At<'_>) -> String {
+    let (url, code) = (at.reached(invitation.url), invitation.code);
+    let minutes = invitation.lifetime.as_secs().div_ceil(60);
+    let mut words = format!(
+        "Log in with a browser on any machine, within {minutes} minutes, at:\n\n{url}\n\nand type this code there: {code}\n"
+    );
+    if let Some(complete) = invitation.complete {
+        let complete = at.reached(complete);
+        words.push_str(&format!(
+            "\nOr open this address, which holds the code:\n\n{complete}\n"
+        ));
+        if terminal::is_there()
+            && let Ok(code) = QrCode::new(complete.as_str())
+        {
+            let picture = code
+                .render::<Dense1x2>()
+                .dark_color(Dense1x2::Light)
+                .light_color(Dense1x2::Dark)
+                .build();
+            words.push_str(&format!("\n{picture}\n"));
+        }
+    }
+    words
+}
