@@ -4,8 +4,9 @@
 //! `std::net`: it records every request as it came, answers what a closure says, and can misbehave
 //! on purpose ([`Response::hang`], [`Response::close`], [`Response::truncated`],
 //! [`Response::endless`], [`Response::raw`]). [`forward`] turns it into a recorder in front of a
-//! real server. It listens on loopback only, one thread for each connection.
+//! real server; [`get`] and [`post`] ask one. It listens on loopback only, one thread for each connection.
 
+mod client;
 mod connection;
 mod forward;
 mod tls;
@@ -24,6 +25,7 @@ use url::form_urlencoded;
 
 use connection::accept_loop;
 
+pub use client::{get, post};
 pub use forward::forward;
 pub use tls::TestCa;
 
