@@ -1,5 +1,7 @@
 //! Real Dex: built from its Go module, with memory storage and a configuration of the test's own.
 
+mod connector;
+
 use std::fs;
 
 use serde_json::{Value, json};
@@ -9,8 +11,9 @@ use super::Found;
 use super::install::{self, GoPeer};
 use super::ports::Port;
 use super::process::{self, Process};
-use super::slapd::Slapd;
 use crate::http::{Request, forward};
+
+pub use connector::Connector;
 
 const PEER: GoPeer = GoPeer {
     name: "dex-2.45.1",
@@ -49,6 +52,26 @@ pub const CLIENT_SECRET: &str = "kubeflow-client-secret-79";
 /// Is a client whose ID tokens look like those of a pod's projected volume.
 pub const PIPELINES_AUDIENCE: &str = "pipelines.kubeflow.org";
 
+/// Is one more client of Dex's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    pub id: &'static str,
+    /// Goes with a confidential client; without one the client is public.
+    pub secret: Option<&'static str>,
+    /// Where Dex may send the browser with a code. A public client without any gets each loopback
+    /// address, the out-of-band page and the device flow.
+    pub redirect_uris: Vec<String>,
+}
+
+/// Says what becomes of refresh tokens; the default is Dex's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RefreshTokens {
+    /// The same token is good again and again.
+    pub disable_rotation: bool,
+    /// How long the one before the newest is still taken, such as `3s`.
+    pub reuse_interval: Option<&'static str>,
+}
+
 /// Describes a Dex.
 pub struct Options {
     /// The issuer as browsers see it; its path is where Dex answers. By default Dex's own origin.
@@ -65,8 +88,15 @@ pub struct Options {
     pub auth_requests: Option<&'static str>,
     /// How long an ID token lives.
     pub id_tokens: &'static str,
-    /// Where Dex may send the browser with a code.
+    /// Where Dex may send the browser with a code of [`CLIENT_ID`].
     pub redirect_uris: Vec<String>,
+    /// Clients beside [`CLIENT_ID`] and [`PIPELINES_AUDIENCE`].
+    pub clients: Vec<Client>,
+    /// The connector that the password grant asks; none: Dex does not offer that grant.
+    pub password_connector: Option<&'static str>,
+    pub refresh_tokens: RefreshTokens,
+    /// How long a person has for a device's code, such as `5s`.
+    pub device_requests: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -80,75 +110,11 @@ impl Default for Options {
             auth_requests: None,
             id_tokens: "24h",
             redirect_uris: vec!["/oauth2/callback".into()],
+            clients: Vec::new(),
+            password_connector: Some("local"),
+            refresh_tokens: RefreshTokens::default(),
+            device_requests: None,
         }
-    }
-}
-
-/// Is one connector of Dex's configuration.
-#[derive(Clone)]
-pub struct Connector(Value);
-
-impl Connector {
-    /// Asks a directory; has the same login form as static passwords.
-    pub fn ldap(id: &str, name: &str, directory: &Slapd) -> Self {
-        Self(json!({
-            "type": "ldap", "id": id, "name": name,
-            "config": {
-                "host": directory.address(),
-                "insecureNoSSL": true,
-                "bindDN": super::slapd::ADMIN_DN,
-                "bindPW": super::slapd::ADMIN_PASSWORD,
-                "usernamePrompt": "Username",
-                "userSearch": {
-                    "baseDN": super::slapd::PEOPLE_DN, "filter": "(objectClass=inetOrgPerson)",
-                    "username": "uid", "idAttr": "uid", "emailAttr": "mail", "nameAttr": "cn",
-                },
-                "groupSearch": {
-                    "baseDN": super::slapd::GROUPS_DN, "filter": "(objectClass=groupOfNames)",
-                    "userMatchers": [{"userAttr": "DN", "groupAttr": "member"}],
-                    "nameAttr": "cn",
-                },
-            },
-        }))
-    }
-
-    /// Has no form: it redirects straight on, and logs a made-up user in.
-    pub fn mock_callback(id: &str, name: &str) -> Self {
-        Self(json!({"type": "mockCallback", "id": id, "name": name, "config": {}}))
-    }
-
-    /// Has the login form, and knows one user without any directory (and without bcrypt).
-    pub fn mock_password(id: &str, name: &str, account: Account) -> Self {
-        let config = json!({"username": account.login, "password": account.password});
-        Self(json!({"type": "mockPassword", "id": id, "name": name, "config": config}))
-    }
-
-    /// Has no form: it sends the browser to an identity provider at `origin`, as GitHub's does.
-    pub fn sso(id: &str, name: &str, origin: &str) -> Self {
-        Self(json!({
-            "type": "oauth", "id": id, "name": name,
-            "config": {
-                "clientID": "dex", "clientSecret": "sso-client-secret-80",
-                "redirectURI": "", // of Dex: known when it starts
-                "authorizationURL": format!("{origin}/login"),
-                "tokenURL": format!("{origin}/token"),
-                "userInfoURL": format!("{origin}/user"),
-            },
-        }))
-    }
-}
-
-impl Connector {
-    /// Has no form: it sends the browser to an OpenID provider, which Dex asks for its addresses.
-    pub fn oidc(id: &str, name: &str, issuer: &str) -> Self {
-        Self(json!({
-            "type": "oidc", "id": id, "name": name,
-            "config": {
-                "issuer": issuer,
-                "clientID": "dex", "clientSecret": "sso-client-secret-80",
-                "redirectURI": "", // of Dex: known when it starts
-            },
-        }))
     }
 }
 
@@ -267,37 +233,68 @@ fn config(options: Options, issuer: &str, port: &Port) -> Value {
             *uri = format!("{issuer}/callback").into();
         }
     }
+    let mut clients = vec![
+        json!({
+            "id": CLIENT_ID, "name": "Kubeflow", "secret": CLIENT_SECRET,
+            "redirectURIs": options.redirect_uris,
+        }),
+        json!({
+            "id": PIPELINES_AUDIENCE, "name": "A pod's token", "secret": CLIENT_SECRET,
+            "redirectURIs": ["/never-used"],
+        }),
+    ];
+    clients.extend(options.clients.iter().map(Client::entry));
     let mut config = json!({
         "issuer": issuer,
         "storage": {"type": "memory"},
         "web": {"http": format!("127.0.0.1:{}", port.number())},
         "logger": {"level": "debug", "format": "text"},
         "oauth2": {"skipApprovalScreen": !options.approval, "responseTypes": ["code"]},
-        "expiry": {"idTokens": options.id_tokens},
-        "staticClients": [
-            {
-                "id": CLIENT_ID, "name": "Kubeflow", "secret": CLIENT_SECRET,
-                "redirectURIs": options.redirect_uris,
-            },
-            {
-                "id": PIPELINES_AUDIENCE, "name": "A pod's token", "secret": CLIENT_SECRET,
-                "redirectURIs": ["/never-used"],
-            },
-        ],
+        "expiry": {
+            "idTokens": options.id_tokens,
+            "refreshTokens": refresh_tokens(options.refresh_tokens),
+        },
+        "staticClients": clients,
         "connectors": connectors,
         "enablePasswordDB": options.static_passwords,
     });
     if let Some(life) = options.auth_requests {
         config["expiry"]["authRequests"] = life.into();
     }
+    if let Some(life) = options.device_requests {
+        config["expiry"]["deviceRequests"] = life.into();
+    }
+    // Dex does not start with a connector that is not there.
+    let is_local = |id: &&str| *id != "local" || options.static_passwords;
+    if let Some(id) = options.password_connector.filter(is_local) {
+        config["oauth2"]["passwordConnector"] = id.into();
+    }
     if options.static_passwords {
-        config["oauth2"]["passwordConnector"] = "local".into();
         config["staticPasswords"] = json!([
             static_password(USER, USER_HASH, "77"),
             static_password(ODD, ODD_HASH, "78"),
         ]);
     }
     config
+}
+
+impl Client {
+    fn entry(&self) -> Value {
+        let mut entry = json!({"id": self.id, "name": self.id, "redirectURIs": self.redirect_uris});
+        match self.secret {
+            Some(secret) => entry["secret"] = secret.into(),
+            None => entry["public"] = true.into(),
+        }
+        entry
+    }
+}
+
+fn refresh_tokens(choice: RefreshTokens) -> Value {
+    let mut tokens = json!({"disableRotation": choice.disable_rotation});
+    if let Some(interval) = choice.reuse_interval {
+        tokens["reuseInterval"] = interval.into();
+    }
+    tokens
 }
 
 /// Is the bcrypt (cost 10) of [`USER`]'s password.

@@ -120,6 +120,7 @@ impl RealDoor {
             auth_requests: options.auth_requests,
             id_tokens: options.id_tokens,
             redirect_uris: vec![options.relying_party.redirect_uri(&port)],
+            ..dex::Options::default()
         })?;
         let dex_origin = dex.origin().to_owned();
         let recorder = Server::start(move |request| forward(request, &dex_origin));
