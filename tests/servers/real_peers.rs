@@ -10,6 +10,7 @@ use testkit::peers::dex::{self, Account};
 use testkit::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
 use testkit::peers::keyring::{Keyring, State};
 use testkit::peers::kubectl::{ApiServer, kubectl};
+use testkit::peers::stock_door::StockDoor;
 use testkit::peers::{Missing, apache, needs, oauth2_proxy, python, require, slapd};
 
 // ------------------------------------------------------------ front doors
@@ -363,6 +364,16 @@ fn apache_is_another_relying_party() {
         door.mentions(dex::USER.password),
         ["before Dex: POST /dex/auth/local/login"]
     );
+}
+
+#[test]
+fn istios_gateway_is_envoy() {
+    // Its rules have a subject of their own: `stock_door`.
+    let door = needs!(StockDoor::stock());
+    let refused = door.ask("Basic made-up");
+    let seen = (refused.status, refused.find("server"), refused.words());
+    let words = "RBAC: access denied".to_owned();
+    assert_eq!(seen, (403, Some("istio-envoy"), words));
 }
 
 // ---------------------------------------------------------------- clients

@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 use super::http::{Request, Response};
 
 const COMMIT: &str = "a9a7d5d5b8a3b6c2f4b0f7a3f3f0b9d1c6a1e2f3";
+/// Is what the real API server (2.17.0) tells somebody without an identity header.
+const NOBODY: &str = "List experiments failed: Failed to authorize with API: Failed to authorize with API: \
+                      Unauthenticated: Failed to check authorization. User identity is empty in the request \
+                      header: Unauthenticated: Request header error: there is no user identity header.";
 const NO_IDENTITY: &str = "Request header error: there is no user identity header.";
 
 /// Answers as Kubeflow does behind its gateway, for somebody whom the gateway has let through:
@@ -25,6 +29,21 @@ pub fn kubeflow(request: &Request) -> Response {
             api(request, rest, &api_server_health(rest)).unwrap_or_else(pipelines_ui)
         }
         _ => page("Kubeflow Central Dashboard"),
+    }
+}
+
+/// Names, in an answer of [`behind_gateway`], the user whom the gateway has told of.
+pub const SEEN_USER: &str = "seen-user";
+
+/// Answers as [`kubeflow`] does, but as a multi-user KFP: its API is for those only whom the
+/// gateway names in `kubeflow-userid`, health for everybody. The answer tells who it was.
+pub fn behind_gateway(request: &Request) -> Response {
+    let path = request.path();
+    let is_api = path.starts_with("/pipeline/apis/") && !path.ends_with("/healthz");
+    match request.header("kubeflow-userid") {
+        Some(user) => kubeflow(request).header(SEEN_USER, user),
+        None if is_api => rpc_status(401, 16, NOBODY),
+        None => kubeflow(request),
     }
 }
 
@@ -118,10 +137,7 @@ impl MultiUser {
             }
         };
         let Some(user) = user else {
-            let message = "List experiments failed: Failed to authorize with API: Failed to authorize with API: \
-                           Unauthenticated: Failed to check authorization. User identity is empty in the request \
-                           header: Unauthenticated: Request header error: there is no user identity header.";
-            return rpc_status(401, 16, message);
+            return rpc_status(401, 16, NOBODY);
         };
         if self.bound.contains(&(user.as_str(), namespace.as_str())) {
             return Response::json(200, "{}");

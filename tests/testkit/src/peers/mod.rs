@@ -1,8 +1,8 @@
-//! Real servers and clients for the tests, on loopback: Dex, oauth2-proxy, OpenLDAP, Apache with
-//! `mod_auth_openidc`, gnome-keyring, KeePassXC, kubectl and Python's requests and kfp.
+//! Real servers and clients for the tests, on loopback: Dex, oauth2-proxy, Envoy, OpenLDAP, Apache
+//! with `mod_auth_openidc`, gnome-keyring, KeePassXC, kubectl and Python's requests and kfp.
 //!
-//! [`front_door`] ties the servers into a Kubeflow-like front door; the other modules start one
-//! peer each. [`install`] builds what comes from a registry, once for a machine; what comes with
+//! [`front_door`] ties the servers into a Kubeflow-like front door, [`stock_door`] into that of a
+//! stock Kubeflow with its gateway; the other modules start one peer each. [`install`] builds what comes from a registry, once for a machine; what comes with
 //! the system is listed in `debian-packages.txt`. A peer that cannot be had is [`Missing`]:
 //! [`needs!`] skips the test there, and fails it where `CI=true`.
 //!
@@ -12,6 +12,7 @@ pub mod apache;
 pub mod clients;
 pub mod curl;
 pub mod dex;
+pub mod envoy;
 pub mod front_door;
 pub mod google_oauth2;
 pub mod install;
@@ -29,6 +30,7 @@ pub mod python;
 pub mod screen;
 pub mod session_bus;
 pub mod slapd;
+pub mod stock_door;
 pub mod tls;
 pub mod visitor;
 

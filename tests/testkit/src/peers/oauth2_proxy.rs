@@ -96,6 +96,25 @@ impl OAuth2Proxy {
         dex_origin: &str,
         upstream: &str,
     ) -> Found<Self> {
+        let mut config = config(options, dex, &options.redirect_uri(&port));
+        config["upstreams"] = json!([
+            format!("{dex_origin}{}/", dex.path()),
+            format!("{upstream}/"),
+        ]);
+        Self::start_with(options, port, config)
+    }
+
+    /// Starts one that a gateway asks who may pass: it has its own pages, and nothing behind it.
+    pub fn start_for_gateway(options: &Options, dex: &Dex) -> Found<Self> {
+        let port = Port::reserve();
+        let mut config = config(options, dex, &options.redirect_uri(&port));
+        config["upstreams"] = json!(["static://200"]);
+        config["set_authorization_header"] = true.into();
+        config["set_xauthrequest"] = true.into();
+        Self::start_with(options, port, config)
+    }
+
+    fn start_with(options: &Options, port: Port, mut config: Value) -> Found<Self> {
         if options.ipv6 && std::net::TcpListener::bind("[::1]:0").is_err() {
             return Err(Missing::new("IPv6 on loopback"));
         }
@@ -103,11 +122,6 @@ impl OAuth2Proxy {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let tls = options.tls.then(|| tls::write(folder.path()));
         let address = options.address(&port);
-        let mut config = config(options, dex, &options.redirect_uri(&port));
-        config["upstreams"] = json!([
-            format!("{dex_origin}{}/", dex.path()),
-            format!("{upstream}/"),
-        ]);
         if let Some(files) = &tls {
             config["https_address"] = address.into();
             config["http_address"] = "".into();

@@ -1,0 +1,173 @@
+//! A whole Kubeflow as its manifests set it up: Dex inside the cluster, oauth2-proxy beside it,
+//! Istio's gateway before both, and KFP behind.
+//!
+//! ```text
+//! client -> Envoy (the origin) -> /dex/     recorder -> Dex (-> an identity provider)
+//!                              -> /oauth2/  oauth2-proxy, which Envoy also asks who may pass
+//!                              -> all else  the KFP stand-in, which records too
+//! ```
+//!
+//! Dex takes itself for [`ISSUER`], a name that only the cluster's pods can resolve, and is reached
+//! at `/dex` of the gateway's origin. The only change to the manifests is a public client of Dex,
+//! [`CLIENT_ID`].
+
+mod login;
+
+use super::Found;
+use super::dex::{self, Client, Dex};
+use super::envoy::{Backends, CLOCK_SKEW, Envoy, Trusted};
+use super::oauth2_proxy::{self, OAuth2Proxy};
+use super::ports::Port;
+use crate::http::{self, Response, Server, forward};
+use crate::kfp_api;
+
+pub use login::{Landing, VERIFIER, challenge, walk};
+
+/// Is what Dex's tokens and its discovery name as the issuer.
+pub const ISSUER: &str = "http://dex.auth.svc.cluster.local:5556/dex";
+
+/// Is the public client that an admin has added to Dex.
+pub const CLIENT_ID: &str = "kfp-credential";
+
+/// Describes a door. The default is a stock Kubeflow with Dex's static passwords ([`dex::USER`]).
+pub struct Options {
+    /// How Dex is set up; its issuer is that of the door.
+    pub dex: dex::Options,
+    /// The issuer is Dex's address at the gateway. An admin must change it so for connectors that
+    /// send the browser away: it could not come back to a name inside the cluster.
+    pub public_issuer: bool,
+    pub oauth2_proxy: oauth2_proxy::Options,
+    /// The audiences of which a token of Dex's must have one; none: any passes.
+    pub audiences: Vec<String>,
+    /// Other issuers whose tokens the gateway takes.
+    pub trusted: Vec<Trusted>,
+    /// How many seconds past its end a token is still taken.
+    pub clock_skew: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            dex: dex::Options {
+                clients: vec![Client {
+                    id: CLIENT_ID,
+                    ..Client::default()
+                }],
+                password_connector: None,
+                ..dex::Options::default()
+            },
+            public_issuer: false,
+            oauth2_proxy: oauth2_proxy::Options::default(),
+            audiences: Vec::new(),
+            trusted: Vec::new(),
+            clock_skew: CLOCK_SKEW,
+        }
+    }
+}
+
+/// Is a running door.
+pub struct StockDoor {
+    envoy: Envoy,
+    oauth2_proxy: OAuth2Proxy,
+    recorder: Server,
+    application: Server,
+    dex: Dex,
+}
+
+impl StockDoor {
+    /// Starts everything, and waits until it answers.
+    pub fn start(options: Options) -> Found<Self> {
+        let port = Port::reserve();
+        let public = format!("http://127.0.0.1:{}/dex", port.number());
+        let issuer = if options.public_issuer {
+            public
+        } else {
+            ISSUER.to_owned()
+        };
+        let dex = Dex::start(dex::Options {
+            issuer: Some(issuer.clone()),
+            ..options.dex
+        })?;
+        let origin = dex.origin().to_owned();
+        let recorder = Server::start(move |request| forward(request, &origin));
+        let application = Server::start(kfp_api::behind_gateway);
+        let oauth2_proxy = OAuth2Proxy::start_for_gateway(&options.oauth2_proxy, &dex)?;
+        let backends = Backends {
+            dex: recorder.origin(),
+            oauth2_proxy: oauth2_proxy.origin().to_owned(),
+            application: application.origin(),
+        };
+        let own = Trusted {
+            issuer,
+            keys: format!("{}{}/keys", dex.origin(), dex.path()),
+            audiences: options.audiences,
+            headers: vec![("email", "kubeflow-userid"), ("groups", "kubeflow-groups")],
+        };
+        let trusted = [vec![own], options.trusted].concat();
+        let envoy = Envoy::start(port, &backends, &trusted, options.clock_skew)?;
+        recorder.clear();
+        application.clear();
+        Ok(Self {
+            envoy,
+            oauth2_proxy,
+            recorder,
+            application,
+            dex,
+        })
+    }
+
+    /// Starts one as the manifests and one public client make it.
+    pub fn stock() -> Found<Self> {
+        Self::start(Options::default())
+    }
+
+    /// Returns scheme, host and port of the gateway.
+    pub fn origin(&self) -> &str {
+        self.envoy.origin()
+    }
+
+    /// Returns KFP's address.
+    pub fn endpoint(&self) -> String {
+        format!("{}/pipeline", self.origin())
+    }
+
+    /// Returns where Dex is reached, which is not what it calls itself.
+    pub fn base(&self) -> String {
+        format!("{}/dex", self.origin())
+    }
+
+    /// Returns what Dex calls itself.
+    pub fn issuer(&self) -> &str {
+        self.dex.issuer()
+    }
+
+    pub fn dex(&self) -> &Dex {
+        &self.dex
+    }
+
+    /// Returns what records every request on its way to Dex.
+    pub fn recorder(&self) -> &Server {
+        &self.recorder
+    }
+
+    /// Returns the application; a request recorded here has passed the gateway.
+    pub fn application(&self) -> &Server {
+        &self.application
+    }
+
+    /// Returns every peer's log.
+    pub fn logs(&self) -> String {
+        let (envoy, proxy) = (self.envoy.log(), self.oauth2_proxy.log());
+        let dex = self.dex.log();
+        format!("== Envoy\n{envoy}\n== oauth2-proxy\n{proxy}\n== Dex\n{dex}\n")
+    }
+
+    /// Lists experiments with this `Authorization` header.
+    pub fn ask(&self, authorization: &str) -> Response {
+        let url = format!(
+            "{}/apis/v2beta1/experiments?namespace=team-a",
+            self.endpoint()
+        );
+        http::get(&url, &[("Authorization", authorization)])
+    }
+}
