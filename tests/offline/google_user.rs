@@ -24,14 +24,6 @@ use testkit::sandbox::Output;
 const TOKEN: &str = "POST oauth2.googleapis.com/token";
 const REVOCATION: &str = "POST oauth2.googleapis.com/revoke";
 
-/// Leaves out what a login says before it fails.
-fn failure(mut output: Output) -> Output {
-    let error = output.stderr.find("kfp-credential: error[");
-    let error = error.unwrap_or_else(|| panic!("no error\n{}", output.shown()));
-    output.stderr.drain(..error);
-    output
-}
-
 fn query(seen: &Seen, name: &str) -> String {
     seen.request.query(name).unwrap_or_default()
 }

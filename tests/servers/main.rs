@@ -8,6 +8,7 @@ mod google_browser;
 mod google_rotation;
 mod hygiene;
 mod login;
+mod oidc;
 mod real_peers;
 mod single_flight;
 mod stock_door;

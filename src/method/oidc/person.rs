@@ -112,9 +112,12 @@ fn of_code(at: &At<'_>, failure: Failure) -> Error {
 /// What a person is to do, moved to where the provider is reached, as its pages are.
 fn shown(invitation: &Invitation<'_>, at: &At<'_>) -> String {
     let (url, code) = (at.reached(invitation.url), invitation.code);
-    let minutes = invitation.lifetime.as_secs().div_ceil(60);
+    let within = match invitation.lifetime.as_secs().div_ceil(60) {
+        0 | 1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
     let mut words = format!(
-        "Log in with a browser on any machine, within {minutes} minutes, at:\n\n{url}\n\nand type this code there: {code}\n"
+        "Log in with a browser on any machine, within {within}, at:\n\n{url}\n\nand type this code there: {code}\n"
     );
     if let Some(complete) = invitation.complete {
         let complete = at.reached(complete);

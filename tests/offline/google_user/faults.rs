@@ -13,7 +13,7 @@ use testkit::terminal::Terminal;
 /// Asserts that a login fails so, and that nothing of it stays.
 #[track_caller]
 fn login_fails(person: &Person, exit: i32, slug: &str) -> Output {
-    let output = failure(person.log_in(&[])).assert_error(exit, slug);
+    let output = person.log_in(&[]).failure().assert_error(exit, slug);
     person.run(&["get"]).assert_error(4, "login-required");
     output
 }
@@ -103,7 +103,9 @@ fn a_port_in_use() {
     let person = Person::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    failure(person.log_in(&["--port", &port]))
+    person
+        .log_in(&["--port", &port])
+        .failure()
         .assert_error(3, "loopback-unavailable")
         .assert_says(&port);
     assert!(person.google.requests().is_empty());
@@ -212,7 +214,9 @@ fn iap_wants_another_audience() {
     person
         .google
         .behave(|behave| behave.audiences.push(other.to_owned()));
-    failure(person.log_in(&[]))
+    person
+        .log_in(&[])
+        .failure()
         .assert_error(5, "iap-invalid-audience")
         .assert_says(other)
         .assert_says(IAP_CLIENT);
@@ -259,6 +263,6 @@ fn a_code_that_was_used_is_refused() {
     let terminal = Terminal::open();
     let (running, _) = redirected(&person, &terminal, &["--no-browser"]);
     terminal.press(&format!("{code}\n"));
-    failure(running.wait()).assert_error(5, "oauth-refused");
+    running.wait().failure().assert_error(5, "oauth-refused");
     assert_eq!(person.google.replays(), 1);
 }

@@ -73,7 +73,7 @@ fn the_answer_of_another_login_is_refused() {
     let (running, back) = redirected(&person, &terminal, &["--no-browser"]);
     person.google.clear();
     terminal.press(&format!("{back}\n"));
-    failure(running.wait()).assert_error(5, "state-mismatch");
+    running.wait().failure().assert_error(5, "state-mismatch");
     assert!(person.google.requests().is_empty());
     person.run(&["get"]).assert_error(4, "login-required");
 }
@@ -134,10 +134,14 @@ fn a_missing_iap_client_is_not_taken_without_consent() {
         .at_terminal(terminal.line())
         .spawn();
     terminal.answer("Log in for this client, and remember it? [Y/n] ", "n");
-    failure(running.wait())
+    running
+        .wait()
+        .failure()
         .assert_error(3, "config-missing")
         .assert_says(IAP_CLIENT);
-    failure(person.run(&["login"]))
+    person
+        .run(&["login"])
+        .failure()
         .assert_error(3, "config-missing")
         .assert_says(IAP_CLIENT);
     let told = person.run(&["get"]).assert_error(3, "config-missing");

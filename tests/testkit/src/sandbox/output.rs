@@ -67,6 +67,15 @@ impl Output {
         self
     }
 
+    /// Leaves out what a login says before it fails.
+    #[track_caller]
+    pub fn failure(mut self) -> Self {
+        let error = self.stderr.find("kfp-credential: error[");
+        let error = error.unwrap_or_else(|| panic!("no error\n{}", self.shown()));
+        self.stderr.drain(..error);
+        self
+    }
+
     /// Reads stdout as the one JSON document that it is.
     #[track_caller]
     pub fn json(&self) -> Value {
