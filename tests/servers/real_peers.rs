@@ -5,13 +5,15 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use testkit::google::jwt::ACCOUNT;
+use testkit::machines::{MachineIssuer, OWNER, REPOSITORY};
 use testkit::peers::curl::Curl;
 use testkit::peers::dex::{self, Account};
 use testkit::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
 use testkit::peers::keyring::{Keyring, State};
 use testkit::peers::kubectl::{ApiServer, kubectl};
 use testkit::peers::stock_door::StockDoor;
-use testkit::peers::{Missing, apache, needs, oauth2_proxy, python, require, slapd};
+use testkit::peers::{Missing, actions_core, apache, needs, oauth2_proxy, python, require, slapd};
 
 // ------------------------------------------------------------ front doors
 
@@ -431,6 +433,27 @@ fn kubectl_asks_with_its_token() {
     let asked = server.authorizations();
     let token = Some("Bearer abc".to_owned());
     assert!(!asked.is_empty() && asked.iter().all(|one| *one == token));
+}
+
+#[test]
+fn a_real_actions_client_takes_the_runners_answer() {
+    let issuer = MachineIssuer::start();
+    let answer = needs!(actions_core::get_id_token(&issuer, "kubeflow & co"));
+    let token = answer["token"].as_str().expect("a token");
+    let claims = ACCOUNT.verify(token).expect("a token of the issuer's");
+    assert_eq!(claims["aud"], "kubeflow & co");
+    assert_eq!(claims["iss"], issuer.url());
+    assert_eq!(claims["repository"], REPOSITORY);
+    let asked = issuer.server().requests();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].query("api-version").as_deref(), Some("2.0"));
+
+    // Without an audience it is the owner's.
+    let answer = needs!(actions_core::get_id_token(&issuer, ""));
+    let own = format!("https://github.com/{OWNER}");
+    let token = answer["token"].as_str().expect("a token");
+    let claims = ACCOUNT.verify(token).expect("a token");
+    assert_eq!(claims["aud"], own);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod dex_clients;
 mod gateway;
+mod machines;
 
 use serde_json::{Value, json};
 

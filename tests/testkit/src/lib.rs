@@ -7,6 +7,7 @@
 //! | [`http`], [`gate`], [`kfp_api`] | servers of the test's own |
 //! | [`front_door`] | Dex and oauth2-proxy as a stand-in, in the process of the test |
 //! | [`google`] | Google's servers as stand-ins |
+//! | [`machines`] | who says who a machine is: a CI's runner, a cluster |
 //! | [`peers`] | real servers and clients, built or installed once for a machine |
 //! | [`clients`] | the clients of `protocol/clients` at work |
 //! | [`runs`] | the run vectors of `protocol/vectors` at work |
@@ -23,6 +24,7 @@ pub mod gate;
 pub mod google;
 pub mod http;
 pub mod kfp_api;
+pub mod machines;
 pub mod outside;
 #[cfg(unix)]
 pub mod peers;

@@ -8,6 +8,7 @@
 //!
 //! Every peer has its own port, its own temporary folder and its own log, and ends with its owner.
 
+pub mod actions_core;
 pub mod apache;
 pub mod clients;
 pub mod curl;
