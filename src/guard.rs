@@ -67,7 +67,8 @@ fn watch() {
 
 #[expect(clippy::exit, reason = "a signal ends the process wherever it is")]
 fn end() -> ! {
-    wait_for_undisturbed();
+    // Held to the end: whoever wants to begin such a thing meanwhile waits, and ends with the process.
+    let _undisturbed = undisturbed();
     terminal::give_back();
     let error = Error::new(Slug::Interrupted, "interrupted");
     error.report(&mut std::io::stderr());
@@ -80,12 +81,15 @@ pub fn defer_signals() -> MutexGuard<'static, ()> {
     UNDISTURBED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn wait_for_undisturbed() {
+/// Waits until nothing of that kind happens any more; `None` where that takes too long.
+fn undisturbed() -> Option<MutexGuard<'static, ()>> {
     let start = Instant::now();
-    while matches!(UNDISTURBED.try_lock(), Err(TryLockError::WouldBlock)) {
-        if start.elapsed() > PATIENCE {
-            return;
+    loop {
+        match UNDISTURBED.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
         }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
