@@ -186,6 +186,7 @@ impl Getting<'_> {
             person: caller.as_ref().map(|caller| caller as &dyn Person),
             store: self.store,
             given: &Given::default(),
+            may_renew: true,
             tell: &|_| (),
             limit: self.time_left(),
         };

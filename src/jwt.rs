@@ -54,6 +54,12 @@ pub fn text_claim(token: &str, name: &str) -> Option<String> {
     payload.get(name)?.as_str().map(str::to_owned)
 }
 
+/// Reads which key the token says that it is signed with (RFC 7515 section 4.1.4).
+pub fn key_id(token: &str) -> Option<String> {
+    let header = object(token.split('.').next()?)?;
+    header.get("kid")?.as_str().map(str::to_owned)
+}
+
 /// Reads how the token says that it is signed (RFC 7515 section 4.1.1).
 pub fn algorithm(token: &str) -> Option<String> {
     let header = object(token.split('.').next()?)?;

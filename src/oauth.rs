@@ -15,6 +15,7 @@ pub mod device;
 pub mod discovery;
 pub mod grants;
 pub mod id_token;
+pub mod jwks;
 pub mod loopback;
 pub mod paste;
 pub mod refresh;

@@ -99,6 +99,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, options: LoginOptions) -> Resul
         person,
         store: &store,
         given: &Given::default(),
+        may_renew: false,
         tell: &tell,
         limit: context.deadlines.login,
     };

@@ -91,6 +91,8 @@ pub struct Login<'a> {
     pub store: &'a Store<'a>,
     /// What a person's login has just given.
     pub given: &'a Given,
+    /// Whether a login that is stored will do, and need not be made anew.
+    pub may_renew: bool,
     /// Tells the person who logs in, beside what `-v` says.
     pub tell: &'a dyn Fn(&str),
     /// How long the login may take.

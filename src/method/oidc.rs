@@ -196,19 +196,21 @@ fn granted(at: &At<'_>) -> Result<Granted> {
             nonce: nonce.clone(),
         });
     }
-    let grant = at.oidc.grant();
-    let ended = match renewal::renewed(at) {
-        Ok(Some(tokens)) => {
-            return Ok(Granted {
-                tokens,
-                nonce: None,
-            });
+    let mut ended = None;
+    if at.login.may_renew {
+        match renewal::renewed(at) {
+            Ok(Some(tokens)) => {
+                return Ok(Granted {
+                    tokens,
+                    nonce: None,
+                });
+            }
+            Ok(None) => {}
+            Err(error) if error.slug() == Slug::LoginRequired => ended = Some(error),
+            Err(error) => return Err(error),
         }
-        Ok(None) => None,
-        Err(error) if error.slug() == Slug::LoginRequired => Some(error),
-        Err(error) => return Err(error),
-    };
-    let tokens = match grant {
+    }
+    let tokens = match at.oidc.grant() {
         Some(GrantType::Password) => machine::by_password(at),
         Some(GrantType::ClientCredentials) => machine::by_itself(at),
         Some(GrantType::TokenExchange) => machine::by_exchange(at),

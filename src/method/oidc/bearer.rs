@@ -4,12 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::method::{GrantType, TokenKind};
 use crate::credential::{ExpirySource, moved};
+use crate::endpoint::is_secure_transport;
 use crate::error::{Error, Result, Slug};
 use crate::jwt;
 use crate::method::bearer::Minted;
 use crate::method::oidc::{At, Granted};
 use crate::oauth::Tokens;
 use crate::oauth::id_token::{Expected, checked, checked_access_token};
+use crate::oauth::jwks::Keys;
 use crate::secret::Secret;
 
 /// The life of a token whose end nothing tells.
@@ -32,6 +34,7 @@ pub(super) fn minted(at: &At<'_>, granted: Granted) -> Result<(Minted, ExpirySou
             nonce: granted.nonce.as_deref(),
         };
         let claims = checked(token, expected, clock.theirs(now))?;
+        verify_signature(at, token)?;
         if let Some(access_token) = &tokens.access_token {
             checked_access_token(token, access_token, name)?;
         }
@@ -69,6 +72,22 @@ pub(super) fn minted(at: &At<'_>, granted: Granted) -> Result<(Minted, ExpirySou
             Ok((minted.sendable(name)?, source))
         }
     }
+}
+
+/// A token that came straight from the provider over TLS needs no further proof (OpenID Connect Core section 3.1.3.7);
+/// over plain http, inside a cluster or where the context allows it, its signature is verified.
+fn verify_signature(at: &At<'_>, token: &Secret) -> Result<()> {
+    if is_secure_transport(&at.found.provider.token_endpoint) {
+        return Ok(());
+    }
+    let name = &at.found.provider.name;
+    let Some(url) = &at.found.keys else {
+        let what = format!(
+            "{name} does not say where its keys are, which verify a token that came over plain http"
+        );
+        return Err(Error::new(Slug::DiscoveryFailed, what));
+    };
+    Keys::read(at.api, url)?.verify(token, name)
 }
 
 /// A token exchange gives whatever was asked for as the access token (RFC 8693 section 2.2.1).

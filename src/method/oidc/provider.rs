@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) provider: Provider,
     /// What it says of itself.
     pub(super) metadata: Metadata,
+    /// Where its keys are.
+    pub(super) keys: Option<Url>,
 }
 
 /// Gives where the context's provider is reached.
@@ -78,7 +80,12 @@ pub(super) fn find(
         device_authorization_endpoint: own(&metadata.device_authorization_endpoint).transpose()?,
         revocation_endpoint: own(&metadata.revocation_endpoint).transpose()?,
     };
-    Ok(Found { provider, metadata })
+    let keys = page(&metadata.jwks_uri).transpose()?;
+    Ok(Found {
+        provider,
+        metadata,
+        keys,
+    })
 }
 
 /// A name that only the cluster's own resolver knows.

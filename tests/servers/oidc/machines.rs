@@ -35,6 +35,24 @@ fn a_password_opens_the_door_and_its_login_is_renewed_without_it() {
 }
 
 #[test]
+fn a_login_tries_the_password_also_where_a_login_is_stored() {
+    let door = needs!(StockDoor::start(with_passwords()));
+    let keys = json!({"username": dex::USER.login, "grant": "password"});
+    let home = home(&door, &keys);
+    let login = ["login", "--password-stdin"];
+    let good = home.command(&login).stdin(dex::USER.password).run();
+    good.assert_success();
+    home.run(&["get", "--refresh"]).assert_success();
+    home.command(&login)
+        .stdin("a-wrong-password")
+        .run()
+        .assert_error(5, "password-rejected");
+    // What was stored is lost by no failure.
+    let got = home.run(&["get", "--refresh"]).assert_success();
+    assert_opens(&door, &got, dex::USER.email);
+}
+
+#[test]
 fn a_wrong_password_is_sent_once() {
     let door = needs!(StockDoor::start(with_passwords()));
     let keys = json!({"username": dex::USER.login, "password": {"env": "KF_PASSWORD"}});
