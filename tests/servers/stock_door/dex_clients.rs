@@ -9,12 +9,13 @@ use testkit::http::{self, Response};
 use testkit::kfp_api::SEEN_USER;
 use testkit::peers::dex::{self, Account, Client, Connector, RefreshTokens};
 use testkit::peers::needs;
-use testkit::peers::stock_door::{CLIENT_ID, ISSUER, Options, StockDoor, VERIFIER, walk};
+use testkit::peers::stock_door::{
+    CLIENT_ID, DEVICE_CODE, ISSUER, Options, StockDoor, VERIFIER, walk,
+};
 
 use super::{SCOPE, assert_refused, refresh, refresh_token, text};
 
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 // --------------------------------------------------------------- redirects
 
@@ -233,6 +234,30 @@ fn a_device_gets_a_token_once_a_person_has_logged_in() {
     let token = text(&answer.document(), "id_token");
     let listed = door.ask(&format!("Bearer {token}"));
     assert_eq!(listed.find(SEEN_USER), Some(dex::USER.email));
+}
+
+#[test]
+fn the_pauses_between_polls_are_seen_and_answers_may_be_changed() {
+    let door = needs!(StockDoor::stock());
+    let device_code = text(&device_code(&door, CLIENT_ID), "device_code");
+    let pause = Duration::from_millis(300);
+    for _ in 0..3 {
+        poll(&door, &device_code);
+        thread::sleep(pause);
+    }
+    let pauses = door.pauses();
+    assert!(
+        pauses.len() == 2 && pauses.iter().all(|one| *one >= pause),
+        "{pauses:?}"
+    );
+
+    let denied = r#"{"error":"access_denied"}"#;
+    door.intercept(move |request| {
+        let is_poll = request.path() == "/dex/token";
+        is_poll.then(|| Response::json(400, denied))
+    });
+    assert_refused(&poll(&door, &device_code), 400, "access_denied");
+    assert_eq!(door.pauses().len(), 3);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 use url::form_urlencoded;
@@ -282,6 +282,7 @@ struct Shared {
 
 struct Exchange {
     request: Request,
+    at: Instant,
     status: Option<u16>,
 }
 
@@ -360,6 +361,17 @@ impl Server {
             .iter()
             .map(|exchange| exchange.request.clone())
             .collect()
+    }
+
+    /// Returns how long after one another the requests of a kind came, in the order of arrival: one
+    /// less than there were.
+    pub fn gaps(&self, is_one: impl Fn(&Request) -> bool) -> Vec<Duration> {
+        let exchanges = lock(&self.shared.exchanges);
+        let ours = exchanges
+            .iter()
+            .filter(|exchange| is_one(&exchange.request));
+        let times: Vec<Instant> = ours.map(|exchange| exchange.at).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
     /// Returns every exchange as `METHOD /path STATUS`, without queries; an unanswered one has

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -44,6 +45,7 @@ fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
             let mut exchanges = lock(&shared.exchanges);
             exchanges.push(Exchange {
                 request: received.request.clone(),
+                at: Instant::now(),
                 status: None,
             });
             exchanges.len() - 1

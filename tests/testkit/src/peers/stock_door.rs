@@ -13,15 +13,17 @@
 
 mod login;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use super::Found;
 use super::dex::{self, Client, Dex};
 use super::envoy::{Backends, CLOCK_SKEW, Envoy, Trusted};
 use super::oauth2_proxy::{self, OAuth2Proxy};
 use super::ports::Port;
-use crate::http::{self, Response, Server, forward};
+use crate::http::{self, Request, Response, Server, forward};
 use crate::kfp_api;
 
-pub use login::{Landing, VERIFIER, challenge, walk};
+pub use login::{DEVICE_CODE, Landing, VERIFIER, challenge, walk};
 
 /// Is what Dex's tokens and its discovery name as the issuer.
 pub const ISSUER: &str = "http://dex.auth.svc.cluster.local:5556/dex";
@@ -65,11 +67,14 @@ impl Default for Options {
     }
 }
 
+type Interceptor = dyn Fn(&Request) -> Option<Response> + Send + Sync;
+
 /// Is a running door.
 pub struct StockDoor {
     envoy: Envoy,
     oauth2_proxy: OAuth2Proxy,
     recorder: Server,
+    interceptor: Arc<Mutex<Option<Arc<Interceptor>>>>,
     application: Server,
     dex: Dex,
 }
@@ -89,7 +94,16 @@ impl StockDoor {
             ..options.dex
         })?;
         let origin = dex.origin().to_owned();
-        let recorder = Server::start(move |request| forward(request, &origin));
+        let interceptor: Arc<Mutex<Option<Arc<Interceptor>>>> = Arc::default();
+        let recorder = Server::start({
+            let interceptor = Arc::clone(&interceptor);
+            move |request| {
+                // Not held while the answer is held back.
+                let ask = lock(&interceptor).clone();
+                let answer = ask.and_then(|ask| ask(request));
+                answer.unwrap_or_else(|| forward(request, &origin))
+            }
+        });
         let application = Server::start(kfp_api::behind_gateway);
         let oauth2_proxy = OAuth2Proxy::start_for_gateway(&options.oauth2_proxy, &dex)?;
         let backends = Backends {
@@ -111,6 +125,7 @@ impl StockDoor {
             envoy,
             oauth2_proxy,
             recorder,
+            interceptor,
             application,
             dex,
         })
@@ -150,6 +165,12 @@ impl StockDoor {
         &self.recorder
     }
 
+    /// Asks this function before Dex from now on; what it answers, Dex is not asked. It may ask Dex
+    /// itself ([`forward`] to [`Dex::origin`]) and change the answer.
+    pub fn intercept(&self, answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) {
+        *lock(&self.interceptor) = Some(Arc::new(answer));
+    }
+
     /// Returns the application; a request recorded here has passed the gateway.
     pub fn application(&self) -> &Server {
         &self.application
@@ -170,4 +191,8 @@ impl StockDoor {
         );
         http::get(&url, &[("Authorization", authorization)])
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

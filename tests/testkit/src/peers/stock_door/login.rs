@@ -1,6 +1,8 @@
 //! A person's login at Dex over plain HTTP, and the token endpoint: what a client of OpenID Connect
 //! does, in the test's own hands.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -8,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::StockDoor;
-use crate::http::{self, Response};
+use crate::http::{self, Request, Response};
 use crate::peers::dex::Account;
 
 /// Is a code verifier of PKCE, RFC 7636.
@@ -73,7 +75,19 @@ pub fn walk(base: &str, authorization_url: &str, account: Account) -> Landing {
     Landing { url, answer }
 }
 
+/// Is the grant of RFC 8628.
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 impl StockDoor {
+    /// Returns the pauses between the polls for a device's token so far.
+    pub fn pauses(&self) -> Vec<Duration> {
+        let is_poll = |request: &Request| {
+            let grant = request.form("grant_type");
+            request.path() == "/dex/token" && grant.as_deref() == Some(DEVICE_CODE)
+        };
+        self.recorder().gaps(is_poll)
+    }
+
     /// Makes the address at which a person logs in, with PKCE and these further parameters.
     pub fn authorization_url(&self, client: &str, redirect: &str, scope: &str) -> String {
         let mut url = Url::parse(&format!("{}/auth", self.base())).expect("an address");
