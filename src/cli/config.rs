@@ -1,6 +1,7 @@
 //! `kfp-credential config`: shows and changes the configuration file. A change keeps comments and order, and is
 //! checked before it replaces the file.
 
+mod admin_patch;
 mod exec;
 mod write;
 
@@ -69,6 +70,14 @@ Examples:
     },
     /// Print the kubeconfig user whose exec: stanza runs this program
     Kubeconfig,
+    /// Print what an administrator adds to Kubeflow, so that the method oidc lets people or programs in
+    AdminPatch {
+        /// Who is to be let in [default: whom the context's grant is for]
+        #[arg(long = "for", value_name = "WAY")]
+        way: Option<admin_patch::Way>,
+        #[command(flatten)]
+        target: Box<TargetOptions>,
+    },
 }
 
 /// Runs the command.
@@ -89,6 +98,7 @@ pub(super) fn run(setting: &mut Setting<'_, '_>, command: ConfigCommand) -> Resu
         ConfigCommand::SetNamespace { namespace, .. } => set_namespace(setting, &namespace),
         ConfigCommand::Exec { kfp_sdk } => exec::print(setting, kfp_sdk),
         ConfigCommand::Kubeconfig => exec::print_kubeconfig(setting),
+        ConfigCommand::AdminPatch { way, target } => admin_patch::print(setting, way, &target),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod admin_patch;
 mod machines;
 mod person;
 mod refusals;
