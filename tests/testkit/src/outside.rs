@@ -34,6 +34,7 @@ pub fn as_from_a_shell(build: &mut Command) {
         "CARGO_MANIFEST_",
         "CARGO_BIN_",
         "CARGO_CRATE_",
+        "OUT_DIR",
     ];
     for name in std::env::vars_os().map(|(name, _)| name) {
         let text = name.to_string_lossy();
