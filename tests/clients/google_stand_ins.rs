@@ -12,7 +12,7 @@ use testkit::google::{
     jwt,
 };
 use testkit::http::Response;
-use testkit::peers::oidc_provider::{self, OidcProvider};
+use testkit::peers::oidc_provider::{self, Client, OidcProvider, Proof};
 use testkit::peers::{google_oauth2, install, needs, python};
 
 const TOKEN: &str = "POST oauth2.googleapis.com/token";
@@ -528,14 +528,14 @@ fn nobody_gets_past_the_proxy() {
 #[test]
 fn a_certified_server_can_do_the_work() {
     let provider = needs!(OidcProvider::start(&oidc_provider::Options {
-        issuer: "https://accounts.google.com",
-        client_id: DESKTOP_CLIENT,
-        client_secret: DESKTOP_SECRET,
-        redirect_uris: vec!["http://127.0.0.1/"],
-        key: jwt::GOOGLE.pem,
+        issuer: Some("https://accounts.google.com".into()),
+        clients: vec![Client::native(
+            DESKTOP_CLIENT,
+            Proof::Form(DESKTOP_SECRET),
+            &["http://127.0.0.1/"],
+        )],
         account: USER,
-        consent_page: false,
-        rotation: true,
+        ..oidc_provider::Options::default()
     }));
     let google = Google::start(Options {
         oauth_server: Some(provider.origin().to_owned()),

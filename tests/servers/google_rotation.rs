@@ -8,10 +8,10 @@ use serde_json::Value;
 use testkit::gate::Gate;
 use testkit::google::person::{Person, desktop};
 use testkit::google::stand_in::Options;
-use testkit::google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, USER, jwt};
+use testkit::google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, USER};
 use testkit::http::{Request, Response};
 use testkit::peers::needs;
-use testkit::peers::oidc_provider::{self, OidcProvider};
+use testkit::peers::oidc_provider::{self, Client, OidcProvider, Proof};
 use testkit::peers::{Found, install};
 use testkit::sandbox::Output;
 
@@ -25,14 +25,14 @@ impl Rotating {
     fn start() -> Found<Self> {
         install::program("curl", "curl")?;
         let provider = OidcProvider::start(&oidc_provider::Options {
-            issuer: "https://accounts.google.com",
-            client_id: DESKTOP_CLIENT,
-            client_secret: DESKTOP_SECRET,
-            redirect_uris: vec!["http://127.0.0.1", "http://127.0.0.1/"],
-            key: jwt::GOOGLE.pem,
+            issuer: Some("https://accounts.google.com".into()),
+            clients: vec![Client::native(
+                DESKTOP_CLIENT,
+                Proof::Form(DESKTOP_SECRET),
+                &["http://127.0.0.1", "http://127.0.0.1/"],
+            )],
             account: USER,
-            consent_page: false,
-            rotation: true,
+            ..oidc_provider::Options::default()
         })?;
         let person = Person::at(Google::start(Options {
             oauth_server: Some(provider.origin().to_owned()),

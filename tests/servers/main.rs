@@ -9,6 +9,7 @@ mod google_rotation;
 mod hygiene;
 mod login;
 mod oidc;
+mod providers;
 mod real_peers;
 mod single_flight;
 mod stock_door;

@@ -6,7 +6,7 @@ use testkit::http::{Response, Server, forward};
 use testkit::peers::dex::{self, Connector, Dex};
 use testkit::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
 use testkit::peers::needs;
-use testkit::peers::oidc_provider::{self, OidcProvider};
+use testkit::peers::oidc_provider::{self, Client, OidcProvider, Pages, Proof};
 use testkit::peers::slapd;
 use testkit::peers::visitor::Visitor;
 use testkit::sandbox::{Output, Sandbox};
@@ -102,14 +102,15 @@ fn a_real_provider_behind_dex_is_no_second_dex() {
         }
     });
     let provider = needs!(OidcProvider::start(&oidc_provider::Options {
-        issuer: front.origin().leak(),
-        client_id: "dex",
-        client_secret: "sso-client-secret-80",
-        redirect_uris: vec!["http://127.0.0.1/dex/callback"],
-        key: testkit::google::jwt::GOOGLE.pem,
+        issuer: Some(front.origin()),
+        clients: vec![Client::native(
+            "dex",
+            Proof::Form("sso-client-secret-80"),
+            &["http://127.0.0.1/dex/callback"],
+        )],
         account: dex::USER.email,
-        consent_page: true,
-        rotation: false,
+        pages: Pages::Allow,
+        ..oidc_provider::Options::default()
     }));
     behind
         .set(provider.origin().to_owned())

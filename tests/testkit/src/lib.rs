@@ -7,6 +7,7 @@
 //! | [`http`], [`gate`], [`kfp_api`] | servers of the test's own |
 //! | [`front_door`] | Dex and oauth2-proxy as a stand-in, in the process of the test |
 //! | [`google`] | Google's servers as stand-ins |
+//! | [`ec_key`] | a key that signs ES256 |
 //! | [`machines`] | who says who a machine is: a CI's runner, a cluster |
 //! | [`peers`] | real servers and clients, built or installed once for a machine |
 //! | [`clients`] | the clients of `protocol/clients` at work |
@@ -19,6 +20,7 @@
 pub mod clients;
 pub mod contract;
 pub mod dice;
+pub mod ec_key;
 pub mod front_door;
 pub mod gate;
 pub mod google;
