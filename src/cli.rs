@@ -30,11 +30,11 @@ use crate::sanitize::address::without_addresses;
 use crate::store::Store;
 use crate::trace::{Stderr, Trace};
 
-/// Gets a program into a Kubeflow Pipelines API.
+/// A credential helper for Kubeflow Pipelines.
 ///
-/// Prints one JSON document that holds a bearer token or cookies, with their end. Programs run it as kubectl runs an
-/// exec credential plugin; people run `login` once. Which Kubeflow to get into is a context of the configuration file,
-/// or options alone: `kfp-credential get --endpoint URL --username USER`.
+/// Prints one JSON document with a bearer token or session cookies, and when they expire. Programs run it as kubectl runs
+/// an exec credential plugin; people run `login` once. The Kubeflow to log in to is a context of the configuration file, or
+/// given by options: `kfp-credential get --endpoint URL --username USER`.
 #[derive(Debug, Parser)]
 #[command(name = "kfp-credential", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -45,29 +45,29 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Each option that says which context, how to reach it and how to log in there is an environment
-variable too: --some-name is KFP_CREDENTIAL_SOME_NAME, and the option wins. KFP_CREDENTIAL_PASSWORD
-is the password of a form login, KFP_CREDENTIAL_LOG a file for the words of -v.
+--context, --config, the context options, --no-verify and --timeout can be set by environment
+variables too: --some-name by KFP_CREDENTIAL_SOME_NAME; the option takes precedence.
+KFP_CREDENTIAL_PASSWORD is the password for Dex's login form, KFP_CREDENTIAL_LOG a file for the log.
 
-Exit codes: 0 answered, 1 fault of this program, 2 usage, 3 configuration, 4 a person is needed,
+Exit codes: 0 success, 1 internal error, 2 usage, 3 configuration, 4 user interaction required,
 5 refused, 6 unreachable, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print the credential, stored or new; never prompts
     Get(get::GetOptions),
-    /// Log in as a person: asks for what is missing, stores the result, says who and until when
+    /// Log in as a user: prompts for what is missing and stores the session
     Login(login::LoginOptions),
-    /// Forget the stored session and password of a context
+    /// Remove the stored session and password of a context, and end the session at the server
     Logout(logout::LogoutOptions),
-    /// Show every context: how it logs in, who, until when, where that is stored; contacts nobody
+    /// Show every context: method, user, expiry, where the session is stored; contacts no server
     Status(status::StatusOptions),
     /// Show and change the configuration file
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Take over IAP logins from the kfp SDK's credentials.json
+    /// Import IAP logins from the kfp SDK's credentials.json
     Import(sdk::ImportOptions),
-    /// Write an IAP login as the kfp SDK's credentials.json, for machines without a person
+    /// Export an IAP login as the kfp SDK's credentials.json, for machines without a user
     Export(sdk::ExportOptions),
     /// Print a completion script for a shell
     Completions {
@@ -112,7 +112,7 @@ impl Setting<'_, '_> {
         if !context.left_aside.is_empty() {
             let names = context.left_aside.join(", ");
             self.trace.say(format_args!(
-                "{names} is left aside: KF_PIPELINES_ENDPOINT names no endpoint at this origin"
+                "{names} is ignored: KF_PIPELINES_ENDPOINT names no endpoint at this origin"
             ));
         }
         Ok(context)
@@ -148,7 +148,7 @@ pub(crate) fn run(
         Err(error) => return help_or_usage(&error, &mut process),
     };
     if let Some(name) = process.environment.not_text() {
-        let what = format!("the value of the variable {name} is no text (UTF-8)");
+        let what = format!("the value of the variable {name} is not valid UTF-8");
         return Err(
             Error::new(Slug::ConfigInvalid, what).hint(format!("correct {name}, or unset it"))
         );
@@ -233,7 +233,7 @@ fn help_or_usage(error: &clap::Error, process: &mut Process<'_>) -> Result<()> {
         usage = usage.hint(line.trim_start_matches("tip: "));
     }
     if first.contains("--password'") {
-        usage = usage.hint("no option takes a password, as others could read it: use --password-file F, --password-stdin (login) or KFP_CREDENTIAL_PASSWORD");
+        usage = usage.hint("a password is never given as an option, as other users could read it: use --password-file F, --password-stdin (login) or KFP_CREDENTIAL_PASSWORD");
     }
     Err(usage)
 }

@@ -212,8 +212,8 @@ impl Getting<'_> {
     fn checked(&self, entry: &Entry) -> Option<Entry> {
         let (outcome, is_refused) = match self.check(entry) {
             Ok(Verdict::Rotated(anew)) => return Some(self.save_rotated(entry, *anew)),
-            Ok(Verdict::Accepted) => ("it is still taken".to_owned(), false),
-            Ok(Verdict::Refused) => ("it is taken no more".to_owned(), true),
+            Ok(Verdict::Accepted) => ("it is still accepted".to_owned(), false),
+            Ok(Verdict::Refused) => ("it is no longer accepted".to_owned(), true),
             Ok(Verdict::Unknown(why)) => (why, false),
             Err(error) => (error.one_line(), false),
         };
@@ -248,7 +248,7 @@ impl Getting<'_> {
     fn old_one(&self, old: &Entry, error: &Error) -> Entry {
         let why = error.one_line();
         self.say(format_args!(
-            "renewing failed, the stored one still lives: {why}"
+            "renewing failed, the stored one is still valid: {why}"
         ));
         old.clone()
     }

@@ -24,7 +24,7 @@ pub fn panics() {
             .location()
             .map(|at| format!(" at {}:{}", at.file(), at.line()))
             .unwrap_or_default();
-        let error = Error::new(Slug::Internal, format!("a fault of kfp-credential{place}"));
+        let error = Error::new(Slug::Internal, format!("internal error{place}"));
         error.report(&mut std::io::stderr());
         std::process::exit(i32::from(error.exit_code()));
     }));

@@ -157,7 +157,7 @@ impl<'a> Http<'a> {
             if page.url.scheme() == "https" && target.scheme() != "https" {
                 return Err(Error::new(
                     Slug::RedirectRefused,
-                    format!("{} redirects from https down to {}", redacted_url(&page.url), redacted_url(&target)),
+                    format!("{} redirects from https to {}", redacted_url(&page.url), redacted_url(&target)),
                 )
                 .hint("the server behind TLS should know its public https address: set its redirect URL or its X-Forwarded-Proto handling"));
             }
@@ -168,11 +168,11 @@ impl<'a> Http<'a> {
         Err(Error::new(
             Slug::RedirectRefused,
             format!(
-                "more than {MOST_REDIRECTS} redirects, the last to {}",
+                "redirect loop: more than {MOST_REDIRECTS} redirects, the last to {}",
                 redacted_url(&page.url)
             ),
         )
-        .hint("the servers send the login round in a circle; `-v` shows each step"))
+        .hint("`-v` shows each step"))
     }
 
     /// Gives the cookies for `url` that were set by request number `since` or later, with their earliest end.

@@ -1,5 +1,5 @@
-//! `kfp-credential` gets a program into a Kubeflow Pipelines API: it prints one JSON document that holds a bearer
-//! token or cookies, with their end, and nothing else.
+//! `kfp-credential` is a credential helper for Kubeflow Pipelines: it logs in and prints one JSON document with a bearer
+//! token or session cookies, and when they expire.
 //!
 //! # The map, from argv to stdout
 //!

@@ -42,19 +42,19 @@ pub fn explained(error: &io::Error) -> Option<Error> {
 
     let (what, hint) = match Errno::from_raw_os_error(error.raw_os_error()?) {
         Errno::MFILE => (
-            "this process may open no more files",
+            "too many open files in this process",
             "raise the limit, for instance `ulimit -n 1024`, or have the program that starts this one close its files",
         ),
         Errno::NFILE => (
-            "the whole system may open no more files",
+            "too many open files in the whole system",
             "end programs that hold many files or connections open, or raise `fs.file-max`",
         ),
         Errno::AGAIN => (
-            "this user may start no more threads or processes",
+            "too many threads or processes of this user",
             "end some, or raise the limit: `ulimit -u`, or a container's limit of processes (pids)",
         ),
         Errno::NOMEM | Errno::NOBUFS => (
-            "the system gives no more memory",
+            "out of memory",
             "end other programs, or raise the limit of the container",
         ),
         _ => return None,
@@ -70,6 +70,5 @@ pub fn explained(error: &io::Error) -> Option<Error> {
 #[cfg(not(unix))]
 pub fn explained(error: &io::Error) -> Option<Error> {
     let is_memory = error.kind() == io::ErrorKind::OutOfMemory;
-    is_memory
-        .then(|| Error::new(Slug::SystemLimit, "the system gives no more memory").because(error))
+    is_memory.then(|| Error::new(Slug::SystemLimit, "out of memory").because(error))
 }

@@ -134,7 +134,7 @@ impl<'a> Caller<'a> {
         );
         if self.account.password == Some(&Source::Keyring) {
             return error
-                .because("the context takes it from the keyring, where it is not, or which cannot be read now")
+                .because("the context takes it from the keyring, which does not have it or cannot be read now")
                 .hint(format!("run {login} in a terminal"));
         }
         error.hint(format!(

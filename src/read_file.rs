@@ -169,7 +169,7 @@ fn check(metadata: &Metadata) -> io::Result<()> {
 }
 
 fn refused(what: &str) -> io::Error {
-    let what = format!("it is {what}, and a regular file is wanted");
+    let what = format!("it is {what}, not a regular file");
     io::Error::new(ErrorKind::InvalidInput, what)
 }
 

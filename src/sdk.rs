@@ -36,7 +36,7 @@ impl SdkCredentials {
             // The library's words could quote a token.
             _ => Err(Error::new(
                 Slug::SdkCredentialsInvalid,
-                format!("{from} is no credentials file of the kfp SDK"),
+                format!("{from} is not a credentials file of the kfp SDK"),
             )
             .because("it is a JSON object of IAP client IDs")),
         }
@@ -104,11 +104,11 @@ pub fn set_context(file: &EditedFile, key: &str, value: Value) -> Result<()> {
     };
     let Ok(Value::Object(mut context)) = serde_json::from_str(&text) else {
         let what = format!(
-            "{} is no context of the kfp SDK, and is as it was",
+            "{} is not a context file of the kfp SDK, and was not changed",
             path.display()
         );
         return Err(Error::new(Slug::SdkCredentialsInvalid, what)
-            .hint("correct the file, or remove it: the SDK writes it anew"));
+            .hint("correct the file, or remove it: the SDK writes it again"));
     };
     context.insert(key.to_owned(), value);
     let text = Value::Object(context).to_string();

@@ -139,7 +139,7 @@ impl<'a> Store<'a> {
             if let Err(error) = self.remove_from(*kind, key) {
                 let why = error.one_line();
                 self.trace.say(format_args!(
-                    "the session before it could not be forgotten, so the next call may answer it: {why}"
+                    "the previous session could not be removed, so the next call may answer with it: {why}"
                 ));
             }
         }
@@ -213,7 +213,7 @@ impl<'a> Store<'a> {
             return self.write_to(place, key, &json);
         }
         self.try_to_write(place, key, &json).map_err(|error| {
-            let what = "the login's refresh token cannot be stored: it rests in the keyring, or in a file where that is chosen";
+            let what = "the login's refresh token cannot be stored: that needs the keyring, or a file where that is chosen";
             unavailable(what, &error).hint("choose `--store file` (context key `store: file`), or unlock the keyring")
         })
     }
@@ -244,7 +244,7 @@ impl<'a> Store<'a> {
         let written = self.try_to_write(PASSWORDS, key, json);
         written.map(drop).map_err(|error| {
             unavailable(
-                "the password cannot be stored: it rests in the keyring or nowhere",
+                "the password cannot be stored: that needs the keyring",
                 &error,
             )
             .hint(
@@ -287,7 +287,7 @@ impl<'a> Store<'a> {
                     if !errors.is_empty() {
                         let why = errors.join("; ");
                         self.trace
-                            .say(format_args!("{why}; the session rests in the {place}"));
+                            .say(format_args!("{why}; the session is stored in the {place}"));
                     }
                     for later in &places[number + 1..] {
                         let removed = self.remove_from(*later, key);
@@ -299,7 +299,7 @@ impl<'a> Store<'a> {
             }
         }
         self.trace.say(format_args!(
-            "the session is stored nowhere, so the next call logs in again: {}. \
+            "the session is not stored, so the next call logs in again: {}. \
              To run without a keyring, as from cron, add two lines to the context: `store: file`, \
              and below `dex:` `password: {{file: /path/to/password}}`",
             errors.join("; ")

@@ -38,7 +38,7 @@ pub(super) enum ConfigCommand {
         /// The context's name
         name: String,
     },
-    /// Write a context, or change the given keys of one
+    /// Create a context, or change the given keys of one
     #[command(after_help = "\
 Examples:
   kfp-credential config set-context team-a --endpoint https://kubeflow.example.com/pipeline --username user@example.com
@@ -297,7 +297,7 @@ fn set_namespace(setting: &Setting<'_, '_>, namespace: &str) -> Result<()> {
     let Some(name) = name.filter(|name| !name.is_empty()) else {
         return Err(Error::new(
             Slug::ConfigMissing,
-            "no context is named, and none is the current one",
+            "no context is named, and there is no current context",
         )
         .hint("name it: `kfp-credential config set-namespace NAMESPACE --context NAME`"));
     };

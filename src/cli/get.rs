@@ -23,16 +23,16 @@ use crate::store::Entry;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct GetOptions {
-    /// Form of the answer
+    /// Output format
     #[arg(short, long, value_name = "FORM")]
     output: Option<Format>,
-    /// Leave the stored credential aside and get a new one, as after a 401
+    /// Ignore the stored credential and get a new one, as after a 401
     #[arg(long, overrides_with = "refresh")]
     refresh: bool,
-    /// Get a new credential when the stored one lives for less than this, e.g. 10m
+    /// Get a new credential when the stored one expires sooner than this, e.g. 10m
     #[arg(long, value_name = "DURATION")]
     min_ttl: Option<String>,
-    /// Ask at the terminal for what is missing
+    /// Prompt at the terminal for what is missing
     #[arg(long)]
     interactive: bool,
     #[command(flatten)]
@@ -127,7 +127,7 @@ fn min_ttl(text: &str) -> Result<TimeDelta> {
         .ok_or_else(|| {
             Error::new(
                 Slug::Usage,
-                format!("the value {text:?} of --min-ttl is no duration"),
+                format!("the value {text:?} of --min-ttl is not a duration"),
             )
             .hint("write it like 90s, 10m or 1h30m")
         })

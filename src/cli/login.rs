@@ -39,13 +39,13 @@ pub(super) struct LoginOptions {
     /// Store the password in the OS keyring, so that `get` logs in again by itself
     #[arg(long)]
     save_password: bool,
-    /// Write what worked as a context of this name into the configuration file
+    /// Save the settings that worked as a context of this name in the configuration file
     #[arg(long, value_name = "NAME")]
     save_context: Option<String>,
-    /// Open no browser: show the address, and take the answer pasted
+    /// Do not open a browser: print the address, and prompt for the one that the browser ends at
     #[arg(long)]
     no_browser: bool,
-    /// Port on 127.0.0.1 that the browser comes back to [default: a free one]
+    /// Port on 127.0.0.1 that the browser is redirected to [default: a free one]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     #[command(flatten)]
@@ -221,7 +221,7 @@ fn report(
         .unwrap_or_default();
     let first = match (&new.credential.material, &context.method) {
         (Material::None, _) if context.headers.is_empty() => {
-            format!("{endpoint} asks for no login.")
+            format!("{endpoint} requires no login.")
         }
         (Material::None, _) => {
             format!("Nothing to log in: the context's extra headers are for {endpoint}.")
@@ -230,7 +230,7 @@ fn report(
             let (file, end) = (file.path.display(), words::end_of(&new.credential, now));
             if new.unproven.is_none() {
                 format!(
-                    "Nothing to log in: {endpoint} takes the token in {file}{who}, until {end}."
+                    "Nothing to log in: {endpoint} accepts the token in {file}{who}, until {end}."
                 )
             } else {
                 format!("Nothing to log in: there is a token in {file}{who}, until {end}.")
@@ -240,7 +240,7 @@ fn report(
     };
     setting.tell(&first);
     if let Some(why) = &new.unproven {
-        setting.tell(&format!("The endpoint was not seen to accept it: {why}."));
+        setting.tell(&format!("Not verified with the endpoint: {why}."));
     }
     if context.connection.insecure_skip_tls_verify {
         setting.tell("Certificates were NOT verified (insecure-skip-tls-verify): whoever answered has the password.");
@@ -250,13 +250,13 @@ fn report(
     }
     match stored {
         Some(Place::Nowhere) => setting.tell(
-            "The session was stored nowhere, so `get` logs in anew each time; `status` tells why, `--store file` keeps it on disk.",
+            "The session was not stored, so `get` logs in again each time; `status` shows why, `--store file` keeps it on disk.",
         ),
-        Some(place) => setting.tell(&format!("The session rests in the {place}.")),
+        Some(place) => setting.tell(&format!("The session is stored in the {place}.")),
         None => {}
     }
     if password_saved {
-        setting.tell("The password rests in the keyring.");
+        setting.tell("The password is stored in the keyring.");
     }
 }
 
@@ -268,7 +268,7 @@ fn first_line(stdin: &mut Stdin, limit: Duration) -> Result<Secret> {
         Ok(bytes)
     });
     let bytes = read.map_err(|error| {
-        let what = "the password is not to be had: cannot read stdin";
+        let what = "the password could not be read from stdin";
         Error::new(Slug::ConfigSecretUnavailable, what).because(error)
     })?;
     let text = std::str::from_utf8(&bytes).unwrap_or_default();

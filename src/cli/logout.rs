@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Options of `logout`.
 #[derive(Debug, Args)]
 pub(super) struct LogoutOptions {
-    /// Forget every session and password of every context
+    /// Remove every session and password of every context
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -57,9 +57,9 @@ pub(super) fn run(setting: &Setting<'_, '_>, options: LogoutOptions) -> Result<(
     let forgotten = all_done([session, password].into_iter()).map(|done| (done[0], done[1]));
     if let Ok((session, password)) = &forgotten {
         let what = match (session, password) {
-            (true, true) => "Forgot the session and the password",
-            (true, false) => "Forgot the session",
-            (false, true) => "Forgot the password",
+            (true, true) => "Removed the session and the password",
+            (true, false) => "Removed the session",
+            (false, true) => "Removed the password",
             (false, false) => "Nothing was stored",
         };
         setting.tell(&format!("{what} of {}.", context.display_name()));
@@ -93,7 +93,7 @@ fn of_all(setting: &Setting<'_, '_>) -> Result<()> {
     let forgotten = store.forget_all(&keys);
     if let Ok(count) = &forgotten {
         setting.tell(&format!(
-            "Forgot everything that was stored: {count} sessions and passwords."
+            "Removed all that was stored: {count} sessions and passwords."
         ));
     }
     let until = Instant::now() + PATIENCE;
@@ -170,7 +170,7 @@ impl Held {
         Some(match sign_out(run, &self.context, &headers, session)? {
             Ending::Ended => format!("{place} has ended the session."),
             Ending::StillAccepted => format!(
-                "{place} was asked to end the session, and still takes a copy of its cookies, until {}.",
+                "{place} was asked to end the session, and still accepts a copy of its cookies, until {}.",
                 wire_time(session.credential.expires_at)
             ),
             Ending::Unknown(why) => unknown(&why),

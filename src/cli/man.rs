@@ -21,7 +21,7 @@ pub(super) fn page(mut command: Command) -> Result<String> {
         man.render_extra_section(&mut page)
     };
     render().map_err(|error| {
-        Error::new(Slug::Internal, "the manual page could not be made").because(error)
+        Error::new(Slug::Internal, "the manual page could not be written").because(error)
     })?;
     let page = String::from_utf8_lossy(&page);
     Ok(page.replace("\n.SH EXTRA\n", "\n.SH ENVIRONMENT AND EXIT STATUS\n"))

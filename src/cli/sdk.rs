@@ -46,7 +46,7 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
             Ok(text)
         });
         let text = read.map_err(|error| {
-            Error::new(Slug::SdkCredentialsInvalid, "stdin cannot be read").because(error)
+            Error::new(Slug::SdkCredentialsInvalid, "stdin could not be read").because(error)
         })?;
         SdkCredentials::parse(&text, "stdin")?
     } else {
@@ -69,7 +69,7 @@ pub(super) fn import(setting: &mut Setting<'_, '_>, options: ImportOptions) -> R
         };
         let place = logins.in_store().keep(&grant, true)?;
         setting.tell(&format!(
-            "Imported the login for {}; it rests in the {place}.",
+            "Imported the login for {}; it is stored in the {place}.",
             context.display_name()
         ));
         imported += 1;
@@ -120,7 +120,7 @@ pub(super) fn export(setting: &mut Setting<'_, '_>, options: ExportOptions) -> R
     file.write(&edited)?;
     drop((edited, alone));
     setting.tell(&format!(
-        "Wrote the login for {} to {}: whoever has this file is you.",
+        "Wrote the login for {} to {}: anyone who has this file can act as you.",
         context.display_name(),
         path.display()
     ));

@@ -18,7 +18,7 @@ use crate::store::Store;
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub(super) struct StatusOptions {
-    /// Form of the answer
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: StatusForm,
     #[command(flatten)]
@@ -184,11 +184,11 @@ fn lines(row: &Row) -> String {
     line("namespace", row.namespace.as_deref());
     line("method", row.method.as_deref());
     line("state", Some(row.state));
-    line("who", row.principal.as_deref());
-    line("until", row.end.as_deref());
+    line("user", row.principal.as_deref());
+    line("expires", row.end.as_deref());
     line("store", row.store.as_deref());
     line("clock", row.clock.as_deref());
-    line("trouble", row.trouble.as_deref());
+    line("problem", row.trouble.as_deref());
     text
 }
 

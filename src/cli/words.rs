@@ -10,7 +10,7 @@ use crate::method;
 pub(super) fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let time_text = wire_time(time);
     if time <= now {
-        return format!("{time_text} (over)");
+        return format!("{time_text} (expired)");
     }
     format!("{time_text} (in {})", life(time - now))
 }
@@ -23,10 +23,10 @@ pub(super) fn end_of(credential: &Credential, now: DateTime<Utc>) -> String {
     };
     match credential.expiry_source {
         ExpirySource::Assumed if jwt::claims(token.expose()).is_some() => {
-            format!("{end}, which is assumed: the token tells no end")
+            format!("{end}, which is assumed: the token has no expiry")
         }
         ExpirySource::Assumed => {
-            format!("{end}, which is assumed: the token is opaque, no JWT that would tell")
+            format!("{end}, which is assumed: the token is opaque, not a JWT with an expiry")
         }
         ExpirySource::Jwt
         | ExpirySource::MaxAge

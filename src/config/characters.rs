@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Slug};
 use crate::line::breaks_a_line;
 use crate::protocol::request::ExecConfig;
 
-/// Refuses an entry of the file that holds a control character; the words of a command to run may.
+/// Refuses an entry of the file that contains a control character; the words of a command to run may.
 pub(super) fn check_entry(check: &Check<'_>, entry: &ContextEntry) -> Result<()> {
     // Every key is named, so that a new one cannot be forgotten here.
     let ContextEntry {
@@ -64,7 +64,7 @@ fn check_header(check: &Check<'_>, name: &str, value: &HeaderValue) -> Result<()
     }
 }
 
-/// Refuses an option, or the variable that stands in for it, that holds a control character.
+/// Refuses an option, or the variable that stands in for it, that contains a control character.
 pub(super) fn check_options(target: &TargetOptions) -> Result<()> {
     let TargetOptions {
         endpoint,
@@ -116,7 +116,7 @@ pub(super) fn check_options(target: &TargetOptions) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what a Kubernetes client asks for where it holds a control character.
+/// Refuses what a Kubernetes client asks for where it contains a control character.
 pub(super) fn check_exec(exec: &ExecConfig) -> Result<()> {
     let ExecConfig {
         context,
@@ -132,7 +132,7 @@ fn one_line(what: &str, value: Option<&str>) -> Result<()> {
     if value.is_some_and(breaks_a_line) {
         let error = Error::new(
             Slug::ConfigInvalid,
-            format!("the value of {what} holds a control character"),
+            format!("the value of {what} contains a control character"),
         );
         return Err(error.hint("give it on one line, without control characters"));
     }

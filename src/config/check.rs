@@ -120,7 +120,7 @@ pub(super) fn invalid(path: &Path, place: Option<(u64, u64)>, what: &str) -> Err
 }
 
 fn no_line<T>(file: &Path, place: &Spanned<T>, key: &str) -> Error {
-    let what = format!("the value of {key} holds a control character");
+    let what = format!("the value of {key} contains a control character");
     invalid_at(file, place, &what)
         .hint("write the value on one line, without \\n, \\t or other control characters")
 }

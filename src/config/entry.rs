@@ -45,7 +45,7 @@ pub fn of_entry(
         if reqwest::header::HeaderName::try_from(name).is_err()
             || reserved.contains(&name.to_lowercase().as_str())
         {
-            let what = format!("the extra header {name:?} is no header that can be set");
+            let what = format!("the extra header {name:?} is not a header that can be set");
             return Err(check.refused(&what));
         }
         let value = match value {
@@ -73,7 +73,7 @@ pub fn of_entry(
         bearer_header: check
             .parsed(entry.header.as_ref(), "header", |text| {
                 BearerHeader::parse(text)
-                    .ok_or("it is authorization or proxy-authorization".to_owned())
+                    .ok_or("it must be authorization or proxy-authorization".to_owned())
             })?
             .unwrap_or_default(),
         connection: Connection {
@@ -111,7 +111,7 @@ pub fn of_entry(
 
 pub(super) fn parse_store(name: &str) -> Result<StoreChoice, String> {
     StoreChoice::parse(name)
-        .ok_or_else(|| "it is auto, keyring, runtime, keyutils, file or none".to_owned())
+        .ok_or_else(|| "it must be auto, keyring, runtime, keyutils, file or none".to_owned())
 }
 
 /// Reads a duration such as `90s`, `10m` or `1h30m`.
@@ -123,7 +123,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         {
             Ok(duration)
         }
-        Ok(_) => Err("it lies between 1ms and 400days".to_owned()),
+        Ok(_) => Err("it must be between 1ms and 400days".to_owned()),
         Err(_) => Err("write it like 90s, 10m or 1h30m".to_owned()),
     }
 }
@@ -161,5 +161,5 @@ fn parse_server_name(text: &str) -> Result<String, String> {
         .map(|host| host.to_string())
         .ok()
         .filter(|host| ServerName::try_from(host.as_str()).is_ok())
-        .ok_or_else(|| "it is a host name or an address, without scheme and port".to_owned())
+        .ok_or_else(|| "it must be a host name or an address, without scheme and port".to_owned())
 }

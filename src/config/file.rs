@@ -114,7 +114,10 @@ pub fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>> {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            let what = format!("cannot read the configuration file {}", path.display());
+            let what = format!(
+                "the configuration file {} could not be read",
+                path.display()
+            );
             Err(Error::new(Slug::ConfigUnreadable, what).because(error))
         }
     }
@@ -139,7 +142,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Config> {
             return Err(invalid_at(
                 path,
                 value,
-                &format!("{key} is {:?}, this version reads {wanted:?}", value.value),
+                &format!(
+                    "{key} is {:?}, this version supports {wanted:?}",
+                    value.value
+                ),
             ));
         }
     }
@@ -153,7 +159,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config> {
             return Err(invalid_at(
                 path,
                 &context.name,
-                &format!("the context {name:?} is there twice"),
+                &format!("the context {name:?} is defined twice"),
             ));
         }
     }
@@ -204,11 +210,11 @@ fn plain_message(error: &serde_saphyr::Error) -> String {
             "a second document begins here: this file is one"
         }
         text if text.ends_with(", expected one of ") => {
-            return text.replace(", expected one of ", ": nothing can stand here");
+            return text.replace(", expected one of ", ": no value is allowed here");
         }
         "expected mapping start" => "keys with values (`key: value`) are expected here",
         "expected sequence start" => "a list is expected here",
-        "expected string scalar" => "a text is expected here",
+        "expected string scalar" => "a string is expected here",
         "invalid boolean" => "true or false is expected here",
         other => other,
     };

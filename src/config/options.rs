@@ -1,4 +1,4 @@
-//! The options that commands share, and the environment variables that stand in for them.
+//! The options that commands share, and the environment variables that can be set instead.
 //!
 //! Each option `--some-name` is also the variable `KFP_CREDENTIAL_SOME_NAME`; the option wins. None takes a secret's
 //! value: argv is readable by every process of the machine.
@@ -26,22 +26,22 @@ pub struct CommonOptions {
         overrides_with = "context"
     )]
     pub context: Option<String>,
-    /// Say on stderr what is done and why; never a secret
+    /// Log to stderr what is done and why; never secrets
     #[arg(short, long, global = true, display_order = 902)]
     pub verbose: bool,
 }
 
 /// Options that stand in for keys of a context.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Options that stand in for a context's keys")]
+#[command(next_help_heading = "Context options")]
 pub struct TargetOptions {
     /// Base URL of the Kubeflow Pipelines API, often ending in /pipeline
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
-    /// How to log in: dex, iap, gcp, token-file, oidc or none [default: found out from the other options and the endpoint]
+    /// How to log in: dex, iap, gcp, token-file, oidc or none [default: detected from the other options and the endpoint]
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// Kubeflow namespace (profile), handed on to the client
+    /// Kubeflow namespace (profile), passed to the client
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
     /// User name or e-mail address: for a login with a password, or the Google account for iap
@@ -56,7 +56,7 @@ pub struct TargetOptions {
     /// File that holds a bearer token, such as a projected service account token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Audience that the token must be meant for
+    /// Audience that the token must have
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Option<String>,
     /// OpenID Connect provider that tokens come from, by its issuer URL
@@ -84,14 +84,14 @@ pub struct TargetOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         hide_possible_values = true)]
     pub insecure_skip_tls_verify: Option<bool>,
-    /// Allow a password or session to travel over plain http to another machine
+    /// Allow sending a password or session over plain http to another machine
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         hide_possible_values = true)]
     pub allow_insecure_http: Option<bool>,
     /// Proxy for every connection but those to this machine [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
     #[arg(long, value_name = "URL")]
     pub proxy_url: Option<String>,
-    /// Where credentials rest: auto, keyring, runtime, keyutils, file or none [default: auto]
+    /// Where credentials are stored: auto, keyring, runtime, keyutils, file or none [default: auto]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 }
@@ -99,7 +99,7 @@ pub struct TargetOptions {
 /// Options of the commands that may contact a server.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ContactOptions {
-    /// Do not try a new credential at the endpoint before answering with it
+    /// Do not test a new credential at the endpoint before returning it
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         hide_possible_values = true)]
     pub no_verify: Option<bool>,

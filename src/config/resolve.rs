@@ -280,7 +280,7 @@ fn adjust_connection(connection: &mut Connection, target: &TargetOptions) -> Res
         connection.proxy_url = Some(parsed.map_err(|what| {
             Error::new(
                 Slug::ConfigInvalid,
-                format!("the value of --proxy-url is no proxy's URL: {what}"),
+                format!("the value of --proxy-url is not a proxy URL: {what}"),
             )
         })?);
     }
@@ -308,7 +308,7 @@ fn parse_endpoint_of(text: &str, who: &str) -> Result<Endpoint> {
     Endpoint::parse(text).map_err(|what| {
         Error::new(
             Slug::ConfigInvalid,
-            format!("the value of {who} is no endpoint: {what}"),
+            format!("the value of {who} is not an endpoint URL: {what}"),
         )
         .hint("write it like https://kubeflow.example.com/pipeline")
     })

@@ -73,7 +73,7 @@ fn from_variable(name: &str, what: &str, environment: &Environment) -> Result<Se
 fn from_file(path: &Path, what: &str, limit: Duration, trace: &Trace) -> Result<Secret> {
     let shown = path.display();
     let bytes = read_file::read(path, Kind::FileOrPipe(limit), LARGEST)
-        .map_err(|error| unavailable(what, &format!("cannot read {shown}")).because(error))?;
+        .map_err(|error| unavailable(what, &format!("{shown} could not be read")).because(error))?;
     if can_be_read_by_others(path) {
         trace.say(format_args!(
             "{shown}, which holds {what}, can be read by others: `chmod 600 {}`",
@@ -90,7 +90,7 @@ fn from_command(command: &[String], what: &str, limit: Duration) -> Result<Secre
     };
     let shown = format!("the command {program:?}");
     let ran = program::output(Command::new(program).args(arguments), limit, LARGEST)
-        .map_err(|error| unavailable(what, &format!("cannot run {shown}")).because(error))?;
+        .map_err(|error| unavailable(what, &format!("{shown} could not be run")).because(error))?;
     let Some((status, bytes)) = ran else {
         return Err(unavailable(
             what,
@@ -107,7 +107,7 @@ fn from_command(command: &[String], what: &str, limit: Duration) -> Result<Secre
 /// Drops one newline at the end: editors add it, and no password ends in one.
 fn one_line(bytes: &[u8], what: &str, from: &str) -> Result<Secret> {
     let text = std::str::from_utf8(bytes)
-        .map_err(|_| unavailable(what, &format!("{from} gave no UTF-8 text")))?;
+        .map_err(|_| unavailable(what, &format!("{from} gave no valid UTF-8")))?;
     let text = text
         .strip_suffix('\n')
         .map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -120,7 +120,7 @@ fn one_line(bytes: &[u8], what: &str, from: &str) -> Result<Secret> {
 fn unavailable(what: &str, why: &str) -> Error {
     Error::new(
         Slug::ConfigSecretUnavailable,
-        format!("{what} is not to be had: {why}"),
+        format!("{what} is not available: {why}"),
     )
 }
 

@@ -32,12 +32,12 @@ fn reason(why: &CertificateError, facts: Option<&Facts>) -> String {
     let has_signed_itself = facts.is_some_and(|facts| facts.subject == facts.issuer);
     match why {
         CertificateError::UnknownIssuer | CertificateError::BadSignature if has_signed_itself => {
-            "it has signed itself: no authority that is trusted here has signed it".to_owned()
+            "it is self-signed, and is not one of the trusted certificates".to_owned()
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "no authority that is trusted here has signed it".to_owned()
+            "it is signed by an unknown authority".to_owned()
         }
-        CertificateError::NotValidForName => "it is made for another host".to_owned(),
+        CertificateError::NotValidForName => "it is valid for another host".to_owned(),
         CertificateError::NotValidForNameContext {
             expected,
             presented,
@@ -50,7 +50,7 @@ fn reason(why: &CertificateError, facts: Option<&Facts>) -> String {
                 );
             }
             sanitized(&format!(
-                "it is made for {}, not for {host}",
+                "it is valid for {}, not for {host}",
                 names.join(", ")
             ))
         }
@@ -61,17 +61,17 @@ fn reason(why: &CertificateError, facts: Option<&Facts>) -> String {
             "it is not valid yet".to_owned()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "it is not made for servers (its extended key usage names other purposes only)"
+            "it is not a server certificate (its extended key usage names other purposes only)"
                 .to_owned()
         }
         CertificateError::Revoked => "its authority has revoked it".to_owned(),
         CertificateError::BadEncoding => "it is malformed".to_owned(),
         other if tls::is_an_authoritys(other) && has_signed_itself => {
-            "it has signed itself, and is an authority's certificate in place of a server's"
+            "it is self-signed, and it is a certificate authority, not a server certificate"
                 .to_owned()
         }
         other if tls::is_an_authoritys(other) => {
-            "it is an authority's certificate in place of a server's".to_owned()
+            "it is a certificate authority, not a server certificate".to_owned()
         }
         other if tls::is_too_old(other) => {
             "it is of an old version (X.509 v1) that cannot name hosts".to_owned()
@@ -89,7 +89,7 @@ fn with_hint(failure: Error, refused: &Refused, facts: Option<&Facts>) -> Error 
         CertificateError::NotValidForNameContext { expected, presented } if presented.is_empty() => {
             let host = expected.to_str();
             let kind = if matches!(expected, rustls::pki_types::ServerName::IpAddress(_)) { "IP" } else { "DNS" };
-            failure.hint(format!("make the server's certificate anew with its names, for instance `openssl req -x509 … -addext subjectAltName={kind}:{host}`"))
+            failure.hint(format!("issue the server's certificate again with its names, for instance `openssl req -x509 … -addext subjectAltName={kind}:{host}`"))
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => failure
             .hint("name the endpoint by a host that is in its certificate, or say which name to verify with `tls-server-name` in the context"),
@@ -97,7 +97,7 @@ fn with_hint(failure: Error, refused: &Refused, facts: Option<&Facts>) -> Error 
             failure.hint("the server's certificate must be renewed; check this machine's clock too")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            failure.hint("check this machine's clock, and the server's when it made the certificate")
+            failure.hint("check this machine's clock, and the clock of whoever issued the certificate")
         }
         why if refused.is_named
             || tls::is_too_old(why)

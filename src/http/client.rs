@@ -264,7 +264,10 @@ fn authorities(connection: &Connection) -> Result<Vec<CertificateDer<'static>>> 
         let pem = read_file::read(path, Kind::File, ONE_MIB).map_err(|error| {
             Error::new(
                 Slug::ConfigUnreadable,
-                format!("cannot read the certificate authority {}", path.display()),
+                format!(
+                    "the certificate authority {} could not be read",
+                    path.display()
+                ),
             )
             .because(error)
         })?;
@@ -287,9 +290,9 @@ fn parse_authorities(pem: &[u8], from: &Path) -> Result<Vec<CertificateDer<'stat
         )
     };
     let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = read.map_err(|_| wrong("holds no PEM certificate that can be read"))?;
+    let certificates = read.map_err(|_| wrong("contains no readable PEM certificate"))?;
     if certificates.is_empty() {
-        return Err(wrong("holds no PEM certificate"));
+        return Err(wrong("contains no PEM certificate"));
     }
     match certificates
         .iter()
@@ -297,7 +300,7 @@ fn parse_authorities(pem: &[u8], from: &Path) -> Result<Vec<CertificateDer<'stat
     {
         None => Ok(certificates),
         Some(index) => Err(wrong(&format!(
-            "holds something that is no X.509 certificate (number {})",
+            "contains something that is not an X.509 certificate (number {})",
             index + 1
         ))),
     }

@@ -33,15 +33,13 @@ pub(super) fn explained(
         } else {
             left.min(deadlines.request)
         };
+        let limit = in_words(limit);
         let what = if error.is_connect() {
-            "could not be connected to"
+            format!("the connection to {place} timed out after {limit}")
         } else {
-            "did not answer"
+            format!("{place} did not answer within {limit}")
         };
-        return Error::new(
-            Slug::Timeout,
-            format!("{place} {what} within {}", in_words(limit)),
-        );
+        return Error::new(Slug::Timeout, what);
     }
     if let Some(tls) = tls_error(&error) {
         return tls_failure(tls, &place);
@@ -74,7 +72,7 @@ pub(super) fn explained(
         says("connection closed before message completed") || says("unexpected end of file");
     if is_no_http || is_silent {
         let failure = failure.because(if is_no_http {
-            "what answers there does not speak HTTP"
+            "the server does not speak HTTP"
         } else {
             "the server closed the connection without an answer"
         });
@@ -94,7 +92,7 @@ pub(super) fn explained(
         )
     };
     if is_loopback(url) && of_the_system.clone().any(nobody_listens) {
-        return failure.hint("nothing listens there: is the port-forward running? (`kubectl port-forward --namespace istio-system svc/istio-ingressgateway 8080:80`)");
+        return failure.hint("connection refused: is the port-forward running? (`kubectl port-forward --namespace istio-system svc/istio-ingressgateway 8080:80`)");
     }
     failure
 }
@@ -124,7 +122,7 @@ pub(super) fn cut_off(error: &io::Error, url: &Url) -> Error {
     }
     Error::new(
         Slug::Unreachable,
-        format!("the answer of {place} broke off"),
+        format!("the connection to {place} was closed in the middle of the answer"),
     )
 }
 
@@ -151,7 +149,10 @@ fn tls_failure(error: &rustls::Error, place: &str) -> Error {
     {
         return certificate::refused(refused, place);
     }
-    let failure = Error::new(Slug::Unreachable, format!("no TLS connection to {place}"));
+    let failure = Error::new(
+        Slug::Unreachable,
+        format!("TLS handshake with {place} failed"),
+    );
     match error {
         Tls::AlertReceived(
             AlertDescription::CertificateRequired
@@ -159,14 +160,14 @@ fn tls_failure(error: &rustls::Error, place: &str) -> Error {
             | AlertDescription::UnknownCA
             | AlertDescription::AccessDenied,
         ) => failure
-            .because("the server wants a certificate of the client (mutual TLS), and kfp-credential has none")
+            .because("the server requires a client certificate (mutual TLS), which kfp-credential does not support")
             .hint("ask the endpoint's administrator for a way in without client certificates"),
         Tls::AlertReceived(AlertDescription::UnrecognisedName) => failure
             .because("the server knows no such host name")
             .hint("check the endpoint's host, or say which name the server has with `tls-server-name` in the context"),
         Tls::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion)
         | Tls::PeerIncompatible(_) => failure
-            .because("the server and kfp-credential have no version or cipher of TLS in common (TLS 1.2 and 1.3 are spoken here)")
+            .because("the server and kfp-credential have no TLS version or cipher suite in common (kfp-credential speaks TLS 1.2 and 1.3)")
             .hint("the server's TLS must be renewed: ask its administrator"),
         Tls::AlertReceived(alert) => failure
             .because(format!(
@@ -175,7 +176,7 @@ fn tls_failure(error: &rustls::Error, place: &str) -> Error {
             ))
             .hint(IS_IT_HTTPS),
         Tls::InvalidMessage(_) => failure
-            .because("what answers there does not speak TLS")
+            .because("the server does not speak TLS")
             .hint(IS_IT_HTTPS),
         Tls::InvalidCertificate(why) => Error::new(
             Slug::TlsUntrusted,

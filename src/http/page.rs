@@ -49,7 +49,7 @@ impl Page {
             _ => Err(Error::new(
                 Slug::RedirectRefused,
                 format!(
-                    "{} redirects to something that is no http or https address",
+                    "{} redirects to something that is not an http or https URL",
                     redacted_url(&self.url)
                 ),
             )),

@@ -47,7 +47,7 @@ fn check_file(variable: &str, path: &Path, room: &mut u64) -> Result<()> {
         Err(error) => Err(Error::new(
             Slug::ConfigUnreadable,
             format!(
-                "cannot read {}, which the variable {variable} names",
+                "{}, which the variable {variable} names, could not be read",
                 path.display()
             ),
         )

@@ -32,7 +32,7 @@ impl Minted {
         if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(self);
         }
-        let what = format!("{issued_by} gave a token that no request can carry");
+        let what = format!("{issued_by} gave a token that cannot be sent in a header");
         Err(Error::new(Slug::OauthTokenInvalid, what)
             .because("a token is one word of visible characters"))
     }
@@ -108,7 +108,7 @@ impl Bearer<'_> {
     pub fn unproven(&self, minted: Minted, why: &str) -> Result<NewCredential> {
         self.run
             .trace
-            .say(format_args!("the token is unproven: {why}"));
+            .say(format_args!("the token was not verified: {why}"));
         self.new_credential(minted, self.endpoint.clone(), Some(why.to_owned()))
     }
 
@@ -133,7 +133,7 @@ impl Bearer<'_> {
         if !credential.is_live(now) {
             return Err(Error::new(
                 Slug::OauthTokenInvalid,
-                format!("{} gave a token that has already ended", self.issued_by),
+                format!("{} gave a token that has already expired", self.issued_by),
             )
             .hint("check this machine's clock"));
         }

@@ -68,7 +68,7 @@ pub fn check(
             if now_there.is_empty() {
                 return Ok(Verdict::Refused);
             }
-            http.say("the endpoint has set the session's cookies anew");
+            http.say("the endpoint has renewed the session's cookies");
             Ok(Verdict::Rotated(Box::new(Credential::new(
                 Material::Cookies(now_there),
                 entry.credential.principal.clone(),

@@ -84,7 +84,7 @@ fn log_in(method: &dyn LoginMethod, dex: &Dex, login: &Login<'_>) -> Result<NewC
         match walk.run()? {
             Outcome::Session(session) => session.proven(http, login.context, login.now()),
             Outcome::Unsecured => {
-                http.say(format_args!("{} asks for no login", login.endpoint));
+                http.say(format_args!("{} requires no login", login.endpoint));
                 none::proven(http, login)
             }
         }
@@ -94,7 +94,7 @@ fn log_in(method: &dyn LoginMethod, dex: &Dex, login: &Login<'_>) -> Result<NewC
 fn nobody() -> Error {
     Error::new(
         Slug::PasswordRequired,
-        "a login form may have to be filled in, and nothing says by whom",
+        "a login form may have to be filled in, and no user name is given",
     )
 }
 
@@ -141,7 +141,7 @@ impl Walk<'_> {
         // The password is posted once, whatever is answered: so not in a form that may have expired meanwhile.
         if !self.person.waited().is_zero() || reached.elapsed() > FRESH {
             self.http
-                .say("the password took a while, so the form is fetched anew");
+                .say("the password took a while, so the form is fetched again");
             (walked, found) = match self.reach_form()? {
                 Reached::Open(outcome) => return Ok(outcome),
                 Reached::Form(walked, found) => (walked, found),
@@ -150,7 +150,10 @@ impl Walk<'_> {
         let fields = found.form.filled(&username, &password).ok_or_else(|| {
             Error::new(
                 Slug::LoginNotUnderstood,
-                format!("the form at {} is no login form", redacted_url(&found.page)),
+                format!(
+                    "the form at {} is not a login form",
+                    redacted_url(&found.page)
+                ),
             )
         })?;
         walked.posted();
@@ -179,7 +182,7 @@ impl Walk<'_> {
                 "check the user name and the connector, and correct the password in {place}, which it came from"
             ),
             None => format!(
-                "check the user name, the password and the connector; `kfp-credential login {}` asks for the password anew",
+                "check the user name, the password and the connector; `kfp-credential login {}` asks for the password again",
                 self.context.as_arguments()
             ),
         }

@@ -68,7 +68,7 @@ pub(super) fn explained(http: &Http<'_>, page: &mut Page, token: &Secret) -> Opt
 pub(super) fn with_claims(error: Error, token: &Secret) -> Error {
     let token = token.expose();
     let Some(claims) = jwt::claims(token) else {
-        return error.because("the token is no JWT: gateways such as Istio's take JWTs only");
+        return error.because("the token is not a JWT: gateways such as Istio's take JWTs only");
     };
     let text = |name: &str| sanitized(&jwt::text_claim(token, name).unwrap_or_default());
     let end = claims.expires_at.map(crate::credential::wire_time);

@@ -50,7 +50,7 @@ impl LoginMethod for &Iap {
 
     fn end_login(&self, run: Run<'_>, context: &Context, grant: &StoredGrant) -> Option<String> {
         if grant.shared {
-            return Some("The login lives on at Google, as copies of it were exported or imported; end it in the account's settings, under \"Third-party apps & services\".".to_owned());
+            return Some("The login is still valid at Google, as copies of it were exported or imported; end it in the account's settings, under \"Third-party apps & services\".".to_owned());
         }
         let api = Api::new(context, run.trace);
         Some(match user::revoke(&api, &grant.grant) {
@@ -102,7 +102,10 @@ fn log_in(http: &Http<'_>, iap: &Iap, login: &Login<'_>) -> Result<NewCredential
         run,
     };
     if is_self_signed(iap) {
-        return bearer.unproven(minted, "it was signed here, without any contact");
+        return bearer.unproven(
+            minted,
+            "it was signed on this machine, without asking a server",
+        );
     }
     proven(http, &bearer, iap, minted)
 }
@@ -235,7 +238,7 @@ pub fn is_self_signed(iap: &Iap) -> bool {
 fn no_client_id() -> Error {
     Error::new(
         Slug::ConfigMissing,
-        "the context names no IAP client, whom the token would be meant for",
+        "the context names no IAP client, which is the token's audience",
     )
     .hint("give it with --client-id ID, or as `iap: {client-id: ID}` in the context: the OAuth client of IAP, ending in .apps.googleusercontent.com")
 }

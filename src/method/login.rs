@@ -156,7 +156,7 @@ impl Login<'_> {
         if let Some(ahead) = clock_ahead.filter(|ahead| !ahead.is_zero()) {
             let (seconds, side) = (ahead.num_seconds().abs(), side(ahead));
             http.say(format_args!(
-                "the server's clock is {seconds} s {side} this machine's; ends are told by this machine's"
+                "the server's clock is {seconds} s {side} this machine's; expiry times are by this machine's"
             ));
         }
         match new {
@@ -183,7 +183,7 @@ pub(super) fn require_secure_transport(url: &Url, context: &Context) -> Result<(
     Err(Error::new(
         Slug::ConfigInsecureHttp,
         format!(
-            "{} is plain http to another machine: the password and the session could be read on the way",
+            "{} is plain http to another machine: the password and the session could be read in transit",
             redacted_url(url)
         ),
     ))

@@ -119,7 +119,7 @@ fn correct(extra_headers: &[(String, Secret)]) -> String {
         .map(|(name, _)| name.as_str())
         .collect();
     format!(
-        "correct the context's extra headers ({}): they are all that says who asks",
+        "correct the context's extra headers ({}): they alone identify the user",
         names.join(", ")
     )
 }
@@ -127,7 +127,7 @@ fn correct(extra_headers: &[(String, Secret)]) -> String {
 fn identity_required(context: &Context, endpoint: &Endpoint) -> Error {
     let error = Error::new(
         Slug::IdentityRequired,
-        format!("{endpoint} is a multi-user Kubeflow Pipelines reached past its gateway, which adds the user's identity"),
+        format!("{endpoint} is a multi-user Kubeflow Pipelines reached without its gateway, which adds the user's identity"),
     )
     .because("every call would fail with \"there is no user identity header\"")
     .hint("use the gateway's address, or forward to the gateway: `kubectl port-forward --namespace istio-system svc/istio-ingressgateway 8080:80`, then `kfp-credential get --endpoint http://localhost:8080/pipeline --username USER`")

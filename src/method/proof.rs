@@ -17,7 +17,7 @@ pub(super) const HEALTH_PATHS: [&str; 2] = ["apis/v2beta1/healthz", "apis/v1beta
 /// Why a credential is unproven where none of them is there.
 pub(super) const NO_HEALTH_PATH: &str = "the endpoint has no health path of Kubeflow Pipelines";
 /// Why it is where nobody looked.
-pub(super) const NOT_VERIFIED: &str = "not verified, as was asked";
+pub(super) const NOT_VERIFIED: &str = "--no-verify was given";
 
 /// What the health paths answered.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub fn prove_explaining(
             Slug::LoginNotAccepted,
             format!("{} answers a web page where the Kubeflow Pipelines API answers JSON", redacted_url(&url)),
         )
-        .hint("either the credential does not count there, or the endpoint is not the API's address, which often ends in /pipeline")),
+        .hint("either the credential is not valid there, or the endpoint is not the API's address, which often ends in /pipeline")),
     }
 }
 

@@ -145,10 +145,10 @@ fn unreadable(file: &TokenFile, error: &io::Error) -> Error {
                 .hint(format!("name the file in it, often {}", file.path.join("token").display()))
         }
         io::ErrorKind::PermissionDenied => {
-            Error::new(Slug::TokenFileUnreadable, format!("the token file {shown} may not be read by this user"))
+            Error::new(Slug::TokenFileUnreadable, format!("the token file {shown} could not be read: permission denied"))
                 .hint("in a pod, set securityContext.fsGroup so that the container's user may read projected tokens")
         }
-        _ => Error::new(Slug::TokenFileUnreadable, format!("the token file {shown} cannot be read")).because(error),
+        _ => Error::new(Slug::TokenFileUnreadable, format!("the token file {shown} could not be read")).because(error),
     }
 }
 
@@ -160,18 +160,18 @@ fn check_audience(file: &TokenFile, claims: &Claims) -> Result<()> {
         return Ok(());
     }
     let found = if claims.audiences.is_empty() {
-        "nobody in particular".to_owned()
+        "no audience".to_owned()
     } else {
-        claims.audiences.join(", ")
+        format!("the audience {}", claims.audiences.join(", "))
     };
     Err(Error::new(
         Slug::TokenFileAudience,
-        format!("the token in {} is meant for {found}, not for {wanted}", file.path.display()),
+        format!("the token in {} has {found}, not the audience {wanted}", file.path.display()),
     )
     .hint(format!(
         "Kubernetes' default token is meant for the API server only: mount a service account token volume with audience {wanted} (a PodDefault; deployKF: label kubeflow-pipelines-api-token: \"true\"; or `protocol/service-account-token-volume.yaml`)"
     ))
-    .hint("if the endpoint wants another audience, say so with --audience A; if it then answers 403, bind the pod's ServiceAccount to the ClusterRole kubeflow-edit in the namespace"))
+    .hint("if the endpoint expects another audience, give it with --audience A; if it then answers 403, bind the pod's ServiceAccount to the ClusterRole kubeflow-edit in the namespace"))
 }
 
 #[cfg(test)]

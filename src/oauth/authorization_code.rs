@@ -188,10 +188,10 @@ impl Login<'_> {
 
     fn no_such_code(&self, refusal: &Refusal, api: &Api<'_>) -> Error {
         let name = &self.provider.name;
-        let what = format!("{EXCHANGING}: {name} does not take the code");
+        let what = format!("{EXCHANGING}: {name} refused the code");
         Error::new(Slug::OauthRefused, what)
             .because(refusal.quoted(name, api))
-            .hint("a code is good once, for some minutes, and for the login that asked for it: log in again")
+            .hint("a code is valid once, for some minutes, and for the login that asked for it: log in again")
     }
 }
 
@@ -259,7 +259,7 @@ impl Reaching<'_> {
 }
 
 fn nobody() -> Error {
-    Error::new(Slug::Timeout, "nobody answered the login in time")
+    Error::new(Slug::Timeout, "the login was not completed in time")
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {

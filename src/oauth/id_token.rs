@@ -37,10 +37,10 @@ pub fn checked(token: &Secret, expected: Expected<'_>, now: DateTime<Utc>) -> Re
     let Some(claims) = jwt::claims(token) else {
         return Err(invalid("it is not a JWT"));
     };
-    // RFC 7518 section 3.6: `none` says that nobody has signed it.
+    // RFC 7518 section 3.6: `none` says that it is not signed.
     match jwt::algorithm(token).as_deref() {
         Some(algorithm) if !algorithm.eq_ignore_ascii_case("none") => {}
-        _ => return Err(invalid("nobody has signed it")),
+        _ => return Err(invalid("it is not signed")),
     }
     let issuer = jwt::text_claim(token, "iss").unwrap_or_default();
     if !expected.issuers.contains(&issuer.as_str()) {
@@ -62,7 +62,7 @@ pub fn checked(token: &Secret, expected: Expected<'_>, now: DateTime<Utc>) -> Re
     match claims.expires_at {
         Some(end) if now < end => Ok(claims),
         Some(_) => Err(invalid("it has already expired").hint("check this machine's clock")),
-        None => Err(invalid("it has no end")),
+        None => Err(invalid("it has no expiry")),
     }
 }
 

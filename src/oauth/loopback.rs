@@ -287,7 +287,7 @@ fn nobody_came(seen: Seen) -> Error {
     let error = Error::new(Slug::Timeout, "the browser did not come back in time");
     match seen.stranger {
         Some(uid) => error.hint(format!(
-            "another user's program (uid {uid}) came, and was not heard: where that was your browser, log in again, and paste the address that it ends at: --no-browser"
+            "another user's program (uid {uid}) connected, and was ignored: where that was your browser, log in again, and paste the address that it ends at: --no-browser"
         )),
         None => error.hint("log in again; where the browser runs on another machine, paste the address that it ends at: --no-browser"),
     }

@@ -36,7 +36,7 @@ impl Refusal {
         let error = match &*self.code {
             "invalid_client" | "unauthorized_client" => Error::new(
                 Slug::OauthClientRefused,
-                format!("{doing}: {name} does not take the OAuth client"),
+                format!("{doing}: {name} refused the OAuth client"),
             )
             .hint("check the client's ID and secret, and that the provider lets this client log in in this way"),
             _ => Error::new(Slug::OauthRefused, format!("{doing}: {name} refused")),
@@ -59,16 +59,16 @@ fn meaning(code: &str) -> Option<&'static str> {
         "invalid_request" => "a parameter is missing, wrong or given twice",
         "invalid_client" => "there is no such client, or its secret is another one",
         "invalid_grant" => {
-            "what was to be exchanged is wrong, has ended, was revoked, or belongs to another client"
+            "what was to be exchanged is wrong, has expired, was revoked, or belongs to another client"
         }
         "unauthorized_client" => "the client may not log in in this way",
-        "access_denied" => "the person said no, or the provider did for them",
+        "access_denied" => "the user or the provider denied the request",
         "unsupported_response_type" | "unsupported_grant_type" => {
             "the provider does not offer this way of logging in"
         }
         "invalid_scope" => "a scope is unknown, or the client may not ask for it",
         "server_error" => "the provider has failed",
-        "temporarily_unavailable" => "the provider has too much to do, or is being worked on",
+        "temporarily_unavailable" => "the provider is overloaded or under maintenance",
         _ => return None,
     })
 }

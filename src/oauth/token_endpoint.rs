@@ -11,7 +11,7 @@ use crate::sanitize::redacted_url;
 pub enum Failure {
     /// The provider refused.
     Refused(Refusal),
-    /// What answered, with this status, gave no answer of a token endpoint (RFC 6749 section 5).
+    /// What answered, with this status, answered with something that is not a token response (RFC 6749 section 5).
     NotUnderstood(u16),
     /// It never came to an answer.
     Other(Error),
@@ -51,7 +51,9 @@ impl Failure {
             Self::Refused(refusal) => refused(&refusal),
             Self::NotUnderstood(_) => {
                 let place = redacted_url(&provider.token_endpoint);
-                let what = format!("{doing}: {place} gave no answer of a token endpoint");
+                let what = format!(
+                    "{doing}: {place} answered with something that is not a token response"
+                );
                 Error::new(Slug::ServerError, what)
             }
             Self::Other(error) => error,

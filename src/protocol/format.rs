@@ -181,7 +181,7 @@ fn curl_config(answer: &Answer<'_>) -> Result<String> {
         if set {
             return Err(Error::new(
                 Slug::FormatNotAvailable,
-                format!("curl's configuration has no form for {key}"),
+                format!("curl's configuration cannot express {key}"),
             )
             .hint("use `-o headers`, or a file as certificate-authority"));
         }

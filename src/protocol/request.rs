@@ -89,7 +89,7 @@ impl ExecInfo {
             Ok(url) => Ok(Some(Origin::of(&url))),
             Err(error) => Err(Error::new(
                 Slug::ExecServerRefused,
-                "the exec info names a server that is no URL",
+                "the exec info names a server that is not a URL",
             )
             .because(error)
             .hint("correct the kubeconfig's cluster.server")),

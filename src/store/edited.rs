@@ -39,7 +39,10 @@ impl EditedFile {
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         remove_half_written(&self.path);
         write_private_durably(&self.path, bytes).map_err(|error| {
-            let what = format!("cannot write {}; it is as it was", self.path.display());
+            let what = format!(
+                "{} could not be written, and was not changed",
+                self.path.display()
+            );
             Error::new(Slug::ConfigWriteFailed, what).because(error)
         })
     }

@@ -271,7 +271,7 @@ fn refuse_open(path: &Path, metadata: &Metadata) -> io::Result<()> {
     let word = |path: &Path| crate::shell::word(&path.display().to_string(), "FILE");
     let words = if metadata.is_dir() && mode & SHARED != 0 {
         format!(
-            "is shared by all users (mode {mode:04o}); `mkdir -m 700 {}` makes a folder of your own to name in its place",
+            "is shared by all users (mode {mode:04o}); `mkdir -m 700 {}` makes a folder of your own to use instead",
             word(&path.join("kfp"))
         )
     } else {

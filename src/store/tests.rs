@@ -297,7 +297,7 @@ fn auto_goes_to_memory_while_the_keyring_is_locked_and_back_afterwards() {
     assert!(
         world
             .words()
-            .contains("the keyring is locked; the session rests in the runtime folder")
+            .contains("the keyring is locked; the session is stored in the runtime folder")
     );
     assert_eq!(store.load(&key()).unwrap(), Some(session("first")));
 

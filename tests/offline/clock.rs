@@ -127,7 +127,7 @@ fn a_clock_that_is_off_by_more_than_a_minute_is_told() {
         assert!((seconds - ahead).abs() <= 2, "{seconds}");
         let get = visit.run(&["get", "-v", "--refresh"]);
         get.assert_says("the server's clock is 7")
-            .assert_says("ends are told by this machine's");
+            .assert_says("expiry times are by this machine's");
     }
 }
 

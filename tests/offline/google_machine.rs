@@ -96,7 +96,11 @@ impl Machine {
     #[track_caller]
     fn accepted(&self) -> Value {
         let output = self.get().assert_success();
-        assert!(!output.stderr.contains("unproven"), "{}", output.shown());
+        assert!(
+            !output.stderr.contains("not verified"),
+            "{}",
+            output.shown()
+        );
         output.json()["status"].clone()
     }
 

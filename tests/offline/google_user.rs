@@ -165,7 +165,7 @@ fn a_logout_forgets_the_login_whatever_google_says() {
             .google
             .intercept(move |host, _| (host == "oauth2.googleapis.com").then(answer));
         let output = person.run(&["logout"]).assert_success();
-        let output = output.assert_says("Forgot the session of context \"google\".");
+        let output = output.assert_says("Removed the session of context \"google\".");
         let output = output.assert_says("Whether Google has ended the login is not known: ");
         assert!(output.elapsed < std::time::Duration::from_secs(8));
         person.run(&["get"]).assert_error(4, "login-required");
@@ -184,7 +184,7 @@ fn a_logout_leaves_exported_and_imported_logins_alone() {
         person.run(&[share]).assert_success();
         person.google.clear();
         let output = person.run(&["logout"]).assert_success();
-        let output = output.assert_says("The login lives on at Google");
+        let output = output.assert_says("The login is still valid at Google");
         output.assert_says("credentials.json still holds a login");
         assert!(person.google.requests().is_empty());
         person.bearer(&[]);

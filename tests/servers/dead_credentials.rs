@@ -73,7 +73,7 @@ fn what_the_proxy_sets_anew_on_a_check_is_answered_from_then_on() {
     sleep(Duration::from_millis(2600));
     let run = user.command(&[&ALL_BUT_TWO_SECONDS[..], &["-v"]].concat());
     let anew = run.run().assert_success();
-    let anew = anew.assert_says("has set the session's cookies anew");
+    let anew = anew.assert_says("has renewed the session's cookies");
     let anew = anew.json();
     assert_ne!(cookies(&anew), cookies(&first));
     assert_eq!(door.posts(), 1, "without any login");
@@ -137,7 +137,7 @@ fn oauth2_proxy_is_asked_to_end_the_session() {
         let session = user.document(&["--store", "file"]);
         let said = logout(&user.home, &door.endpoint(), &[dex::USER.login]);
         // It keeps a session in its cookie alone, as Kubeflow's manifests have it.
-        let said = said.assert_says("was asked to end the session, and still takes a copy");
+        let said = said.assert_says("was asked to end the session, and still accepts a copy");
         let end = session["status"]["kfp"]["expiresAt"].as_str();
         said.assert_says(end.expect("an end"));
         let log = door.front_log();

@@ -96,7 +96,7 @@ fn logs_in(google: &Google, browser: &Browser, pages: usize) {
     let done = login.at_terminal(terminal.line()).run().assert_success();
     let words = format!("Logged in to https://{IAP_HOST}/pipeline as {USER}, until 20");
     let done = done.assert_says(&words);
-    assert!(!done.stderr.contains("unproven"), "{}", done.shown());
+    assert!(!done.stderr.contains("not verified"), "{}", done.shown());
     terminal.assert_in_order(DESKTOP_SECRET);
 
     let page = browser.last_page();

@@ -38,7 +38,7 @@ fn the_password_comes_over_stdin() {
             dex::ODD.login
         );
         done.assert_says(&words)
-            .assert_says("The session rests in the file.");
+            .assert_says("The session is stored in the file.");
     }
     assert_eq!(door.logins(), 2);
 
@@ -108,8 +108,8 @@ fn a_saved_password_logs_in_again_when_the_session_is_over() {
     let user = person();
     keyring.serve(&user);
     log_in(&user, &door, &["--save-password", "--store", "auto"])
-        .assert_says("The session rests in the keyring.")
-        .assert_says("The password rests in the keyring.");
+        .assert_says("The session is stored in the keyring.")
+        .assert_says("The password is stored in the keyring.");
     let user = Visitor::at_home(user, &door, dex::USER);
     let first = user.get(&[]).assert_success().stdout;
     let start = std::time::Instant::now();
@@ -250,7 +250,7 @@ fn a_first_saved_context_is_the_current_one_and_knows_the_typed_name_and_passwor
     assert_eq!(door.posts(), 1, "the typed password was there");
     user.run(&["logout"])
         .assert_success()
-        .assert_says("Forgot the session and the password");
+        .assert_says("Removed the session and the password");
     assert_eq!(items(&keyring), 0, "nothing is left in the keyring");
 }
 
@@ -278,7 +278,7 @@ fn a_store_that_was_named_must_work_for_login_but_not_for_get() {
 fn where_nothing_can_store_login_says_so() {
     let door = needs!(RealDoor::sign_in_page());
     log_in(&person(), &door, &["--store", "auto"])
-        .assert_says("The session was stored nowhere")
+        .assert_says("The session was not stored")
         .assert_says("--store file");
 }
 
@@ -338,7 +338,7 @@ fn status_and_logout_tell_what_is_stored() {
 
     user.run(&["logout", "--context", "in-file"])
         .assert_success()
-        .assert_says("Forgot the session and the password of context \"in-file\".");
+        .assert_says("Removed the session and the password of context \"in-file\".");
     user.run(&["logout", "--context", "in-file"])
         .assert_success()
         .assert_says("Nothing was stored of context \"in-file\".");
@@ -385,7 +385,7 @@ fn logout_of_all_leaves_nothing_anywhere() {
     login.run().assert_success();
     user.run(&["logout", "--all"])
         .assert_success()
-        .assert_says("Forgot everything that was stored: 5 sessions and passwords.");
+        .assert_says("Removed all that was stored: 5 sessions and passwords.");
     for row in status(&user).as_array().expect("a list") {
         assert_eq!(row["state"], "not logged in");
     }

@@ -49,7 +49,7 @@ fn a_login_at_a_keyring_that_nobody_unlocks_goes_on_without() {
         slapd::USER.login,
     ];
     let done = user.home.run(&login).assert_success();
-    let done = done.assert_says("The session was stored nowhere");
+    let done = done.assert_says("The session was not stored");
     assert!(done.elapsed < Duration::from_secs(5), "{}", done.shown());
     user.home
         .run(&[login.as_slice(), &["--store", "keyring"]].concat())
@@ -109,7 +109,7 @@ fn without_a_keyring_a_session_rests_in_memory() {
     let first = user.get(&["-v"]).assert_success();
     let first = first
         .assert_says("there is no keyring")
-        .assert_says("the session rests in the runtime folder");
+        .assert_says("the session is stored in the runtime folder");
     assert_eq!(user.get(&[]).assert_success().stdout, first.stdout);
     assert_eq!(door.posts(), 1);
     let status = ["status", "-o", "json", "--endpoint", &door.endpoint()];
@@ -343,7 +343,7 @@ fn a_session_that_cannot_be_renewed_is_used_to_its_end() {
     user.assert_opens(&old.json());
     ask("another password", &["-v"])
         .assert_success()
-        .assert_says("renewing failed, the stored one still lives: [dex-login-rejected]");
+        .assert_says("renewing failed, the stored one is still valid: [dex-login-rejected]");
     ask("another password", &["--refresh"]).assert_error(5, "dex-login-rejected");
     ends_in(&user.home, TimeDelta::seconds(-1));
     ask("another password", &[]).assert_error(5, "dex-login-rejected");

@@ -205,7 +205,7 @@ func (c Connection) tlsConfig() (*tls.Config, error) {
 			return nil, failure(ConnectionUnsupported, "certificateAuthority: %v", err)
 		}
 		if !authorities.AppendCertsFromPEM(pem) {
-			return nil, failure(ConnectionUnsupported, "certificateAuthority: %s holds no PEM certificate", file)
+			return nil, failure(ConnectionUnsupported, "certificateAuthority: %s contains no PEM certificate", file)
 		}
 	}
 	if data := c.CertificateAuthorityData; data != "" {

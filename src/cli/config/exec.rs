@@ -41,7 +41,7 @@ pub(super) fn print_kubeconfig(setting: &mut Setting<'_, '_>) -> Result<()> {
     let run = HelperRun::of(setting)?;
     if matches!(run.method, Method::Dex(_) | Method::None) {
         setting.tell(&format!(
-            "Note: the method {} gives no bearer token, and Kubernetes clients take nothing else; they will show this program's error.",
+            "Note: the method {} gives no bearer token, and Kubernetes clients accept nothing else; they will show this program's error.",
             run.method.name()
         ));
     }

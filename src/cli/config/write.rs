@@ -48,7 +48,7 @@ impl Writing {
 
     fn method(&mut self, name: &str) -> Result<()> {
         self.method = Some(by_name(name).ok_or_else(|| {
-            Error::new(Slug::ConfigInvalid, format!("there is no method {name:?}"))
+            Error::new(Slug::ConfigInvalid, format!("unknown method {name:?}"))
                 .hint(format!("the methods are {}", names("and")))
         })?);
         Ok(())
@@ -180,7 +180,7 @@ pub(in crate::cli) fn check_saveable(
         (Some(before), Some(endpoint)) if before != endpoint.origin() => Err(Error::new(
             Slug::EndpointChanged,
             format!(
-                "there is a context {name:?} for {before} already, and its secrets belong there"
+                "there is a context {name:?} for {before} already, and its secrets are for that endpoint"
             ),
         )
         .hint("give another name with `--save-context NAME`")
@@ -209,7 +209,7 @@ pub(in crate::cli) fn save_client_id(setting: &Setting<'_, '_>, name: &str, clie
     match held(setting).and_then(|edited| change(setting, &edited, &[edit])) {
         Ok(()) => setting.tell(&format!("Wrote it into the context {name}.")),
         Err(error) => setting.tell(&format!(
-            "It is not written into the context {name}: {}",
+            "It was not written into the context {name}: {}",
             error.one_line()
         )),
     }
@@ -304,7 +304,7 @@ fn not_sound(path: &Path, error: &Error) -> Error {
     let why = error.message();
     let why = why.split_once(": ").map_or(why, |(_place, why)| why);
     let what = format!(
-        "{} would make no sense with this change, and is as it was",
+        "{} would be invalid after this change, and was not changed",
         path.display()
     );
     Error::new(error.slug(), what)
@@ -315,14 +315,14 @@ fn not_sound(path: &Path, error: &Error) -> Error {
 fn not_editable(path: &Path, refusal: &edit::NotEditable) -> Error {
     let error = Error::new(
         Slug::ConfigNotEditable,
-        format!("{} is not edited", path.display()),
+        format!("{} was not edited", path.display()),
     );
     let error = error.because(refusal);
     if refusal.paste.is_empty() {
         return error.hint("make the change by hand");
     }
     error.hint(format!(
-        "paste these lines where they belong:\n{}",
+        "add these lines:\n{}",
         without_userinfo(&refusal.paste)
     ))
 }

@@ -37,7 +37,7 @@ fn confirmed_client_id(setting: &Setting<'_, '_>, context: &Context) -> Result<S
     };
     let http = Http::new(context, endpoint, &[], &setting.trace)?;
     let found = client_id::ask(&http, endpoint)?.ok_or_else(|| {
-        Error::new(Slug::ConfigMissing, format!("the context names no IAP client, and {endpoint} does not tell it"))
+        Error::new(Slug::ConfigMissing, format!("the context names no IAP client, and {endpoint} does not say which it is"))
             .hint("give it with --client-id ID: the OAuth client of IAP, ending in .apps.googleusercontent.com")
     })?;
     setting.tell(&format!(

@@ -45,7 +45,7 @@ impl Back<'_> {
         if status.is_client_error() && is_over {
             return Ok(Error::new(
                 Slug::DexRefused,
-                "Dex's login form had expired before it was answered",
+                "Dex's login form had expired before it was submitted",
             )
             .because(format!("Dex says: {}", self.login.http.quoted(words)))
             .hint("try again: the password was sent once, and is not sent again at a server's word")
@@ -106,7 +106,7 @@ impl Back<'_> {
         Err(Error::new(
             Slug::LoginNotAccepted,
             format!(
-                "Dex accepted the password of {:?}, and yet {} gave no session",
+                "Dex accepted the password of {:?}, but {} set no session",
                 self.username,
                 redacted_url(&last.url)
             ),

@@ -19,7 +19,7 @@ pub(super) fn without_login(http: &Http<'_>, mut page: Page) -> Result<()> {
         }
         return Err(Error::new(
             Slug::LoginNotUnderstood,
-            format!("{} asks for a password but is no login form of Dex's", redacted_url(&page.url)),
+            format!("{} asks for a password but is not a Dex login form", redacted_url(&page.url)),
         )
         .hint("the password was not sent: this program logs in at Dex's own form only; check the endpoint"));
     }
@@ -62,7 +62,7 @@ pub(super) fn refused(http: &Http<'_>, walked: &Walked, page: &Page, text: &Page
     let what = if is_error {
         format!("{place} answered {} to the login", page.status)
     } else {
-        format!("the login led to {place}, which is no page of a login at Dex's form")
+        format!("the login led to {place}, which is not a page of a Dex login")
     };
     let speaker = if is_dexs {
         "Dex"

@@ -70,7 +70,7 @@ impl Walked {
             // Whoever Dex sends people on to may ask for an authorization of his own (Keycloak, Google, another Dex).
             (None, Some(id)) => Err(Error::new(
                 Slug::ConnectorHasNoForm,
-                format!("Dex's connector {id:?} has no password form: it sends people on to {}", Origin::of(url)),
+                format!("Dex's connector {id:?} has no password form: it redirects to {}", Origin::of(url)),
             )
             .hint("nothing was sent there; choose a connector that takes a password with --connector ID, or use a token")),
             (None, None) => {
@@ -191,7 +191,7 @@ pub(super) fn may_post(
     if !walked.is_login_form(page) {
         return Err(Error::new(
             Slug::LoginNotUnderstood,
-            format!("{} asks for a password but is no login form of Dex's", redacted_url(page)),
+            format!("{} asks for a password but is not a Dex login form", redacted_url(page)),
         )
         .hint("the password was not sent: this program logs in at Dex's own form only; check the endpoint"));
     }

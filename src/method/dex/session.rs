@@ -44,7 +44,7 @@ impl Session {
             (self.endpoint, Some(proof::NOT_VERIFIED.to_owned()))
         };
         if let Some(why) = &unproven {
-            http.say(format_args!("the session is unproven: {why}"));
+            http.say(format_args!("the session was not verified: {why}"));
         }
         // A relying party may have set them anew at the proof, and ended the old ones with that.
         let (cookies, end) = http.session_cookies(endpoint.url(), self.since);
@@ -62,7 +62,7 @@ impl Session {
         if !credential.is_live(now) {
             return Err(Error::new(
                 Slug::LoginNotAccepted,
-                format!("{endpoint} gave a session that has already ended"),
+                format!("{endpoint} gave a session that has already expired"),
             )
             .hint("check this machine's clock"));
         }

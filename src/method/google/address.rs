@@ -34,7 +34,7 @@ pub(super) struct Allowed {
 impl Allowed {
     /// Accepts a `token_uri`, where a key's assertions and refresh tokens go.
     pub(super) fn token_uri(&self, text: &str) -> Result<Url, String> {
-        self.provider(text, "none of Google's token endpoints", |url| {
+        self.provider(text, "not one of Google's token endpoints", |url| {
             match (host(url), url.path()) {
                 (Some("www.googleapis.com"), path) => is_below_oauth2(path),
                 (Some("accounts.google.com"), path) => path == "/o/oauth2/token",
@@ -45,7 +45,7 @@ impl Allowed {
 
     /// Accepts a `token_url`, where subject tokens go: the Security Token Service.
     pub(super) fn token_url(&self, text: &str) -> Result<Url, String> {
-        let what = "no token endpoint of Google's Security Token Service (https://sts.googleapis.com/v1/token)";
+        let what = "not the token endpoint of Google's Security Token Service (https://sts.googleapis.com/v1/token)";
         self.provider(text, what, |url| {
             is_service(url, "sts") && matches!(url.path(), "/v1/token" | "/v1beta/token")
         })
@@ -53,7 +53,7 @@ impl Allowed {
 
     /// Accepts a `service_account_impersonation_url`, where access tokens go: the IAM Credentials API.
     pub(super) fn impersonation(&self, text: &str) -> Result<Url, String> {
-        let what = "no address of Google's IAM Credentials API (https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/...)";
+        let what = "not an address of Google's IAM Credentials API (https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/...)";
         self.provider(text, what, |url| {
             let account = url.path().strip_prefix("/v1/projects/-/serviceAccounts/");
             is_service(url, "iamcredentials") && account.is_some_and(|name| !name.contains('/'))

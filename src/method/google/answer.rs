@@ -43,7 +43,7 @@ pub(super) fn read<T: DeserializeOwned>(api: &Api<'_>, answer: &Answer, url: &Ur
     match answer.status {
         200 => serde_json::from_str(answer.body.expose()).map_err(|_| {
             // The library's words could quote a token.
-            let what = format!("{place} answered something that holds no token");
+            let what = format!("{place} answered something that contains no token");
             Error::new(Slug::OauthTokenInvalid, what)
         }),
         429 | 500.. => {

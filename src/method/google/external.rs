@@ -61,7 +61,7 @@ impl WrittenSource {
     pub(super) fn checked(self, reading: Reading<'_>) -> Result<Source> {
         if self.environment_id.is_some() {
             let error = reading.unsupported(
-                "takes its subject token from AWS's own API, which this program does not speak",
+                "takes its subject token from AWS's own API, which this program does not support",
             );
             return Err(error.hint(
                 "have another program sign the request and name it: credential_source.executable",

@@ -100,8 +100,8 @@ mod tests {
         let clock = ServerClock::default();
         for (token, words) in [
             (Secret::new("opaque"), "not a JWT"),
-            (token("none", &good()), "nobody has signed"),
-            (token("None", &good()), "nobody has signed"),
+            (token("none", &good()), "not signed"),
+            (token("None", &good()), "not signed"),
             (
                 with("iss", json!("https://accounts.google.com.evil.example")),
                 "evil.example",
@@ -110,7 +110,7 @@ mod tests {
             (with("aud", json!("other")), "\"other\", not for \"iap\""),
             (with("aud", json!(["iap", "other"])), "meant for"),
             (with("exp", json!(at(0).timestamp())), "expired"),
-            (with("exp", json!(null)), "no end"),
+            (with("exp", json!(null)), "no expiry"),
             (with("email", json!(null)), "e-mail"),
         ] {
             let error = minted(token, "iap", at(0), &clock).unwrap_err();

@@ -103,7 +103,7 @@ fn folder(host: &str) -> Result<Url> {
         !has_user && url.path() == ACCOUNT && url.query().is_none() && url.fragment().is_none()
     };
     url.ok().filter(is_host).ok_or_else(|| {
-        let what = format!("{GCE_METADATA_HOST} is no host, or host and port");
+        let what = format!("{GCE_METADATA_HOST} is not a host, or host and port");
         Error::new(Slug::ConfigInvalid, what)
             .hint("write it like metadata.example:8080, without http:// and without a path")
     })
@@ -131,7 +131,7 @@ fn check_flavor(answer: &Answer, url: &Url) -> Result<()> {
         _ => Err(Error::new(
             Slug::GoogleMetadataUntrusted,
             format!(
-                "{} answers, and is not Google's metadata server",
+                "{} answers, but is not Google's metadata server",
                 redacted_url(url)
             ),
         )

@@ -89,7 +89,7 @@ impl Reading<'_> {
 
     fn refused(self, key: &str, why: &str) -> Error {
         let what = format!(
-            "the credential file {} sends to a stranger: its {key} {why}",
+            "the credential file {} sends secrets to an address that is not Google's: its {key} {why}",
             self.path.display()
         );
         Error::new(Slug::GoogleCredentialsAddressRefused, what)

@@ -29,7 +29,7 @@ pub fn of_desktop_client(refusal: &Refusal, said: &str) -> Option<Error> {
     let is_oob = words.contains("out-of-band") || words.contains("oob");
     let why = match &*refusal.code {
         "redirect_uri_mismatch" => {
-            "the client is of another type than \"Desktop app\", the only one that may end at any port of this machine"
+            "the client is of another type than \"Desktop app\", the only one that may redirect to any port of this machine"
         }
         "invalid_client" | "deleted_client" => {
             "there is no such client, or its secret is another one"
@@ -40,10 +40,7 @@ pub fn of_desktop_client(refusal: &Refusal, said: &str) -> Option<Error> {
         }
         _ => return None,
     };
-    let error = Error::new(
-        Slug::OauthClientRefused,
-        "Google does not take the OAuth client",
-    );
+    let error = Error::new(Slug::OauthClientRefused, "Google refused the OAuth client");
     Some(error.because(said).because(why))
 }
 

@@ -43,9 +43,9 @@ impl Key {
         pem: &Secret,
         token_uri: Url,
     ) -> Result<Self, String> {
-        const NO_RSA_KEY: &str = "its private_key is no RSA key of 2048 bits or more";
+        const NO_RSA_KEY: &str = "its private_key is not an RSA key of 2048 bits or more";
         let signing = SigningKey::new(pem, id).map_err(|why| match why {
-            Unusable::NoKey => "its private_key is no PKCS #8 key in PEM (BEGIN PRIVATE KEY)",
+            Unusable::NoKey => "its private_key is not a PKCS #8 key in PEM (BEGIN PRIVATE KEY)",
             Unusable::OtherKind => NO_RSA_KEY,
         })?;
         if signing.algorithm() != "RS256" {
@@ -153,7 +153,10 @@ impl TokenAnswer {
             )),
             (_, None) => Err(Error::new(
                 Slug::OauthTokenInvalid,
-                format!("{} gave an access token without its end", redacted_url(url)),
+                format!(
+                    "{} gave an access token without an expiry",
+                    redacted_url(url)
+                ),
             )),
         }
     }

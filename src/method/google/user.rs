@@ -74,7 +74,7 @@ impl User {
 
     fn refused(&self, refusal: &Refusal, said: &str) -> Error {
         let place = self.place();
-        let what = format!("Google does not take the login of {place} any more");
+        let what = format!("Google no longer accepts the login of {place}");
         if let Some(error) = refusal::login_ended(refusal, what, said) {
             return error.hint("log in again: `gcloud auth application-default login`");
         }
@@ -85,7 +85,7 @@ impl User {
 
     fn not_understood(&self) -> Error {
         let what = format!(
-            "{} answered something that holds no token",
+            "{} answered something that contains no token",
             redacted_url(&self.token_uri)
         );
         Error::new(Slug::OauthTokenInvalid, what)

@@ -75,7 +75,7 @@ impl<'a> Logins<'a> {
             let path = file.path.display();
             self.run
                 .trace
-                .say(format_args!("taking the login of {path}"));
+                .say(format_args!("using the login of {path}"));
         }
         Ok(grant)
     }
@@ -153,10 +153,10 @@ fn told(kept: Result<Option<(Place, String)>>) -> Option<String> {
     match kept {
         Ok(None) => None,
         Ok(Some((place, why))) => Some(format!(
-            "Google has replaced the refresh token, and the kfp SDK's file could not take the new one: {why}. The new refresh token rests in the {place}."
+            "Google has replaced the refresh token, and the kfp SDK's file could not take the new one: {why}. The new refresh token is stored in the {place}."
         )),
         Err(error) => Some(format!(
-            "Google has replaced the refresh token, and the new one could not be kept, so the login ends with this session: {}",
+            "Google has replaced the refresh token, and the new one could not be stored, so the login ends with this session: {}",
             error.one_line()
         )),
     }

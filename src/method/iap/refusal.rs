@@ -61,11 +61,11 @@ fn kind(status: u16, sentence: &str) -> Slug {
 fn said(slug: Slug, page: &Page, words: &str, tried: &Tried<'_>) -> Error {
     let place = redacted_url(&page.url);
     let what = match slug {
-        Slug::IapEmptyToken => format!("IAP saw no token at {place}"),
+        Slug::IapEmptyToken => format!("IAP received no token at {place}"),
         Slug::IapInvalidAudience => {
-            format!("IAP at {place} takes no token for {}", audience(tried))
+            format!("IAP at {place} accepts no token for {}", audience(tried))
         }
-        Slug::IapInvalidSignature => format!("IAP at {place} finds the token's signature wrong"),
+        Slug::IapInvalidSignature => format!("IAP at {place} finds the token's signature invalid"),
         Slug::IapInvalidToken => format!("IAP at {place} cannot use the token"),
         Slug::IapNotPermitted => {
             let who = tried.principal.unwrap_or("this account");
@@ -120,7 +120,7 @@ fn with_clients(error: Error, own: &str, page: &Page, words: &str, tried: &Tried
 
 fn said_of_managed(own: &str, page: &Page, words: &str) -> Error {
     let what = format!(
-        "IAP at {} takes no token for its own client {own}",
+        "IAP at {} accepts no token for its own client {own}",
         redacted_url(&page.url)
     );
     let error = Error::new(Slug::IapClientNotAllowed, what);

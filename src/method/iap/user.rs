@@ -156,7 +156,7 @@ fn desktop_client(id: &str, secret: Option<Secret>) -> Client {
 fn provider() -> Result<Provider> {
     let url = |text: &str| {
         Url::parse(text).map_err(|error| {
-            Error::new(Slug::Internal, format!("{text} is no address")).because(error)
+            Error::new(Slug::Internal, format!("{text} is not a URL")).because(error)
         })
     };
     Ok(Provider {
@@ -180,7 +180,7 @@ fn no_email() -> Error {
 }
 
 fn not_renewed(refusal: &Refusal, api: &Api<'_>) -> Error {
-    let what = format!("{RENEWING}: Google does not take the stored login any more");
+    let what = format!("{RENEWING}: Google no longer accepts the stored login");
     let said = refusal.quoted("Google", api);
     refusal::login_ended(refusal, what, &said).unwrap_or_else(|| refused(refusal, RENEWING, api))
 }

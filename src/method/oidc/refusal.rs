@@ -21,7 +21,7 @@ fn refused(at: &At<'_>, refusal: &Refusal, doing: &str) -> Error {
     match &*refusal.code {
         "invalid_client" => {
             let what = format!(
-                "{doing}: {name} does not take the OAuth client {:?}",
+                "{doing}: {name} refused the OAuth client {:?}",
                 at.client.id
             );
             Error::new(Slug::OauthClientRefused, what)

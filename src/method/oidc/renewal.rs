@@ -86,7 +86,7 @@ pub(super) fn renewed(at: &At<'_>) -> Result<Option<Tokens>> {
         && let Err(error) = grants.keep(&refreshed.grant, stored.shared)
     {
         let words = format!(
-            "{} has replaced the refresh token, and the new one could not be kept, so the login ends with this session: {}",
+            "{} has replaced the refresh token, and the new one could not be stored, so the login ends with this session: {}",
             at.found.provider.name,
             error.one_line()
         );

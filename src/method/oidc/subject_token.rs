@@ -65,11 +65,14 @@ fn of_runner(at: &At<'_>, audience: Option<&str>) -> Result<Secret> {
             .hint("the right to ask ends with the job: run this inside one, with `permissions: {id-token: write}`"));
     }
     let read: Result<Answer, _> = serde_json::from_str(answer.body.expose());
-    read.map(|answer| answer.value)
-        .map_err(|_| unavailable(&format!("{place} answered something that holds no token")))
+    read.map(|answer| answer.value).map_err(|_| {
+        unavailable(&format!(
+            "{place} answered something that contains no token"
+        ))
+    })
 }
 
 fn unavailable(why: &str) -> Error {
-    let what = format!("the subject token is not to be had: {why}");
+    let what = format!("the subject token is not available: {why}");
     Error::new(Slug::ConfigSecretUnavailable, what)
 }

@@ -80,7 +80,7 @@ fn refused(file: &TokenFile, token: &Secret, words: &str) -> Error {
     );
     let error = Error::new(Slug::LoginNotAccepted, what);
     let Some(claims) = jwt::claims(token.expose()) else {
-        return error.hint("the token is no JWT: gateways such as Istio's take JWTs only, and the API takes service account tokens with the audience pipelines.kubeflow.org");
+        return error.hint("the token is not a JWT: gateways such as Istio's take JWTs only, and the API takes service account tokens with the audience pipelines.kubeflow.org");
     };
     let issuer = jwt::text_claim(token.expose(), "iss").unwrap_or_default();
     error.hint(format!(

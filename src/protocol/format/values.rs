@@ -83,7 +83,7 @@ fn check_cookie(cookie: &Cookie) -> Result<()> {
         return Ok(());
     }
     Err(refused(&format!(
-        "{what} cannot be told from its neighbours"
+        "{what} is empty, or contains a character that separates cookies"
     )))
 }
 
@@ -111,7 +111,7 @@ fn check_connection(connection: &ConnectionView) -> Result<()> {
 
 fn one_line(what: &str, value: &str) -> Result<()> {
     if breaks_a_line(value) {
-        return Err(refused(&format!("{what} holds a control character")));
+        return Err(refused(&format!("{what} contains a control character")));
     }
     Ok(())
 }

@@ -160,7 +160,7 @@ fn refuse_unless_private_memory(runtime: &Path) -> Result<(), String> {
     const TMPFS_MAGIC: i64 = 0x0102_1994;
     const RAMFS_MAGIC: i64 = 0x8584_58f6;
 
-    let cannot = |error: std::io::Error| format!("XDG_RUNTIME_DIR is of no use: {error}");
+    let cannot = |error: std::io::Error| format!("XDG_RUNTIME_DIR cannot be used: {error}");
     check_folder(runtime).map_err(cannot)?;
     let mode = fs::symlink_metadata(runtime).map_err(cannot)?.mode() & 0o777;
     if mode != 0o700 {

@@ -37,7 +37,7 @@ pub(in crate::store) struct Seal {
 /// Tells where the key of an environment rests.
 pub(in crate::store) fn file(environment: &Environment) -> Result<PathBuf, String> {
     let state = environment.state_folder().ok_or(
-        "neither XDG_STATE_HOME nor HOME is set, and the key that seals entries rests there",
+        "neither XDG_STATE_HOME nor HOME is set, where the key that encrypts entries is kept",
     )?;
     Ok(state.join("keyutils.key"))
 }
@@ -45,7 +45,7 @@ pub(in crate::store) fn file(environment: &Environment) -> Result<PathBuf, Strin
 impl Seal {
     /// Takes the key of a file; `None` where there is none yet.
     pub(in crate::store) fn find(file: &std::path::Path) -> Result<Option<Self>, String> {
-        let cannot = |error: io::Error| format!("the key that seals entries: {error}");
+        let cannot = |error: io::Error| format!("the key that encrypts entries: {error}");
         let Some((bytes, metadata)) = read_closed(file).map_err(cannot)? else {
             return Ok(None);
         };
@@ -67,10 +67,10 @@ impl Seal {
         let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
         SystemRandom::new()
             .fill(bytes.as_mut_slice())
-            .map_err(|_| "the system gives no random numbers".to_owned())?;
+            .map_err(|_| "the system has no random numbers".to_owned())?;
         let cannot = |error: io::Error| {
             format!(
-                "the key that seals entries cannot be kept in {}: {error}",
+                "the key that encrypts entries cannot be kept in {}: {error}",
                 file.display()
             )
         };
@@ -92,14 +92,14 @@ impl Seal {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new()
             .fill(&mut nonce)
-            .map_err(|_| "the system gives no random numbers".to_owned())?;
+            .map_err(|_| "the system has no random numbers".to_owned())?;
         let mut text = Zeroizing::new(secret.expose().as_bytes().to_vec());
         let tag = self.key.seal_in_place_separate_tag(
             Nonce::assume_unique_for_key(nonce),
             Aad::from(name.as_bytes()),
             &mut text,
         );
-        let tag = tag.map_err(|_| "the entry is too large to be sealed".to_owned())?;
+        let tag = tag.map_err(|_| "the entry is too large to be encrypted".to_owned())?;
         Ok([&nonce[..], &text, tag.as_ref()].concat())
     }
 

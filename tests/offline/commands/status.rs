@@ -109,7 +109,7 @@ fn logout_forgets_a_session() {
     assert_eq!(door.logins(), 1);
     let output = run("logout");
     assert!(
-        output.stderr.contains("Forgot the session"),
+        output.stderr.contains("Removed the session"),
         "{}",
         output.shown()
     );

@@ -213,7 +213,7 @@ fn a_login_tries_the_token_of_a_file_at_its_endpoint() {
         home.run(&[&login[..], more].concat())
     };
     login(&[]).assert_success().assert_says(
-        "takes the token in token as system:serviceaccount:team-a:default-editor, until 20",
+        "accepts the token in token as system:serviceaccount:team-a:default-editor, until 20",
     );
     let asked = door.server.requests();
     let bearer = format!("Bearer {token}");
@@ -228,7 +228,7 @@ fn a_login_tries_the_token_of_a_file_at_its_endpoint() {
     home.file("token", &garbage);
     let refused = login(&[]).assert_error(5, "login-not-accepted");
     let refused = refused.assert_says("the token in token is not accepted");
-    let refused = refused.assert_says("no JWT");
+    let refused = refused.assert_says("not a JWT");
     assert!(
         !refused.stderr.contains("good until"),
         "{}",
@@ -240,7 +240,7 @@ fn a_login_tries_the_token_of_a_file_at_its_endpoint() {
         .assert_success()
         .assert_says("opaque")
         .assert_says("assumed")
-        .assert_says("was not seen to accept it");
+        .assert_says("Not verified with the endpoint");
     assert!(door.server.requests().is_empty());
 
     // An answer reads the file and contacts nobody.
@@ -332,7 +332,7 @@ fn a_token_is_tried_over_no_way_that_others_can_listen_on() {
     home.run(&inside)
         .assert_success()
         .assert_says("there is a token in token")
-        .assert_says("was not seen to accept it");
+        .assert_says("Not verified with the endpoint");
 }
 
 #[test]

@@ -174,7 +174,7 @@ mod executable {
                 "echo made-up-subject-token; exit 3".to_owned(),
                 "exit status: 3",
             ),
-            ("echo made-up-subject-token".to_owned(), "not JSON"),
+            ("echo made-up-subject-token".to_owned(), "not the JSON"),
             ("sleep 20".to_owned(), "did not end within 5s"),
         ] {
             let command = program(&machine, &script);

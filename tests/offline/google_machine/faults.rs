@@ -94,7 +94,7 @@ fn a_file_that_is_no_credential_file_says_so() {
     machine
         .get()
         .assert_error(3, "google-credentials-invalid")
-        .assert_says("no RSA key");
+        .assert_says("not an RSA key");
     assert!(machine.google.proxy().connects().is_empty());
 }
 
@@ -205,7 +205,7 @@ fn an_id_token_that_is_not_what_was_asked_for_is_refused() {
     machine
         .get()
         .assert_error(5, "oauth-token-invalid")
-        .assert_says("nobody has signed");
+        .assert_says("it is not signed");
     machine.google.intercept(|host, _| {
         (host == "oauth2.googleapis.com")
             .then(|| Response::json(200, r#"{"access_token":"ya29.x"}"#))

@@ -51,7 +51,7 @@ fn the_sdks_iap_client_makes_no_token_for_another_endpoint() {
     let endpoint = format!("https://{OTHER}");
     let get = ["get", "-v", "--store", "none", "--endpoint", &endpoint];
     let output = machine.sandbox.run(&get);
-    let output = output.assert_says("KF_PIPELINES_IAP_OAUTH2_CLIENT_ID is left aside");
+    let output = output.assert_says("KF_PIPELINES_IAP_OAUTH2_CLIENT_ID is ignored");
     assert!(!output.stdout.contains("token"), "{}", output.shown());
     nothing_was_sent(&machine);
 

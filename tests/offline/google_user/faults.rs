@@ -123,7 +123,7 @@ fn a_store_that_keeps_no_logins_is_told_before_the_browser() {
 fn a_login_that_is_not_kept_says_so() {
     let person = Person::with_store("none");
     let output = person.log_in(&[]).assert_success();
-    output.assert_says("The login is not kept");
+    output.assert_says("The login is not stored");
     person.run(&["get"]).assert_error(4, "login-required");
 }
 
@@ -164,7 +164,7 @@ fn an_id_token_of_a_login_that_is_not_its_answer() {
 fn an_unsigned_id_token_at_the_login() {
     let person = Person::new();
     person.google.behave(|behave| behave.unsigned = true);
-    login_fails(&person, 5, "oauth-token-invalid").assert_says("nobody has signed it");
+    login_fails(&person, 5, "oauth-token-invalid").assert_says("it is not signed");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn an_expired_id_token() {
 #[test]
 fn an_unsigned_id_token() {
     refresh_fails(|behave| behave.unsigned = true, 5, "oauth-token-invalid")
-        .assert_says("nobody has signed it");
+        .assert_says("it is not signed");
 }
 
 #[test]

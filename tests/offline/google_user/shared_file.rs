@@ -145,7 +145,7 @@ fn a_rotated_token_that_the_file_cannot_take_is_kept_in_the_store_and_said() {
         let said = person.run(&["login"]).assert_success();
         let said = said.assert_says("credentials.json");
         let said = said.assert_says("chmod go-w");
-        said.assert_says("The new refresh token rests in");
+        said.assert_says("The new refresh token is stored in");
         for _ in 0..2 {
             person.bearer(&["--refresh"]);
         }
@@ -207,7 +207,7 @@ fn a_login_stays_known_as_shared_after_a_rotation() {
         person.bearer(&["--refresh"]);
         person.google.clear();
         let output = person.run(&["logout"]).assert_success();
-        output.assert_says("The login lives on at Google");
+        output.assert_says("The login is still valid at Google");
         assert_eq!(person.google.lines(), [""; 0]);
         person.bearer(&["--refresh"]);
         assert_eq!(person.google.reuses(), 0);

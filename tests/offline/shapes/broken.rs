@@ -37,7 +37,7 @@ fn an_answer_that_breaks_off_is_unreachable() {
     get(&home, &server.origin())
         .run()
         .assert_error(6, "unreachable")
-        .assert_says("broke off");
+        .assert_says("was closed in the middle of the answer");
 }
 
 #[test]

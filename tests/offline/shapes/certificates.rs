@@ -19,7 +19,7 @@ fn a_certificate_of_an_unknown_authority_is_untrusted() {
     get(&home, &server.origin())
         .run()
         .assert_error(6, "tls-untrusted")
-        .assert_says("no authority that is trusted here has signed it")
+        .assert_says("it is signed by an unknown authority")
         .assert_says("--certificate-authority");
     get(&home, &server.origin())
         .env(
@@ -212,7 +212,7 @@ fn a_certificate_of_openssl_req_x509_that_is_named_is_the_servers_own() {
         get(&home, &server.origin()).env("KFP_CREDENTIAL_CERTIFICATE_AUTHORITY", &twin.file());
     for run in [unnamed, beside] {
         in_plain_words(run.run())
-            .assert_says("it has signed itself")
+            .assert_says("it is self-signed")
             .assert_says("CN=kfp-credential gate, O=Example")
             .assert_says("valid from 20")
             .assert_says("get this certificate itself from the server's administrator");
@@ -230,13 +230,13 @@ fn a_named_certificate_that_does_not_fit_is_refused_with_the_reason() {
         (
             "elsewhere",
             &["subjectAltName=DNS:kf.example.com,IP:10.9.8.7"] as &[&str],
-            "it is made for kf.example.com, 10.9.8.7, not for 127.0.0.1",
+            "it is valid for kf.example.com, 10.9.8.7, not for 127.0.0.1",
         ),
         ("nameless", &[], "-addext subjectAltName=IP:127.0.0.1"),
         (
             "for-clients",
             &[address, no_authority, "extendedKeyUsage=clientAuth"],
-            "it is not made for servers",
+            "it is not a server certificate",
         ),
     ] {
         let made = SelfMade::with(&home, name, extensions);

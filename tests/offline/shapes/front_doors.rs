@@ -161,7 +161,7 @@ fn a_check_and_a_login_have_one_deadline() {
     let before = door.server.requests().len();
     home.run(&[&get[..], &["--min-ttl", "1000h", "-v"]].concat())
         .assert_success()
-        .assert_says("renewing failed, the stored one still lives: [timeout]");
+        .assert_says("renewing failed, the stored one is still valid: [timeout]");
     let asked = door.server.requests().len() - before;
     assert!(
         asked <= 4,

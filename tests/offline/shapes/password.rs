@@ -219,7 +219,7 @@ fn a_step_down_from_https_to_http_is_refused() {
         .env("KFP_CREDENTIAL_CERTIFICATE_AUTHORITY", &ca_file(&home, &ca))
         .run()
         .assert_error(5, "redirect-refused")
-        .assert_says("https down to http");
+        .assert_says("redirects from https to http");
     assert!(plain.requests().is_empty());
 }
 

@@ -43,7 +43,7 @@ fn no_health_path_at_all_is_a_word_on_v() {
         USER,
     ])
     .assert_success()
-    .assert_says("unproven")
+    .assert_says("was not verified")
     .assert_says("no health path");
 }
 
@@ -73,7 +73,7 @@ fn an_unwell_health_path_leaves_the_session_unproven() {
                 USER,
             ])
             .assert_success()
-            .assert_says("unproven");
+            .assert_says("was not verified");
         assert_bounded(&output);
         assert_opens(&door.door.origin(), &output);
     }
@@ -323,7 +323,7 @@ fn an_endpoint_without_any_login_is_told_on_v() {
     let output = home
         .run(&["get", "-v", "--endpoint", &endpoint, "--username", USER])
         .assert_success()
-        .assert_says("asks for no login");
+        .assert_says("requires no login");
     assert_eq!(output.json()["status"]["kfp"]["type"], "none");
     assert_no_password(&[&server]);
 }

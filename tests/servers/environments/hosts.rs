@@ -35,9 +35,9 @@ fn home_is_read_only() {
     }
     user.look(&mut environment, "keyutils")
         .assert_not_kept()
-        .says("the key that seals entries cannot be kept")
+        .says("the key that encrypts entries cannot be kept")
         .says("Read-only file system")
-        .status_says("the key that seals entries cannot be kept");
+        .status_says("the key that encrypts entries cannot be kept");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_bus_without_a_service() {
     let auto = user.look(&mut environment, "auto");
     let auto = if in_memory {
         auto.assert_kept("runtime folder")
-            .says("the session rests in the runtime folder")
+            .says("the session is stored in the runtime folder")
     } else {
         auto.assert_not_kept()
     };

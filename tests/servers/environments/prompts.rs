@@ -21,7 +21,7 @@ fn a_person_answers() {
     });
     let done = done
         .assert_success()
-        .assert_says("The session rests in the keyring.");
+        .assert_says("The session is stored in the keyring.");
     let status = user.status("keyring");
     note(
         &mut environment,

@@ -48,7 +48,7 @@ class Connection(NamedTuple):
                     pem = base64.b64decode(value, validate=True)
                 context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))  # words between may be in any script
             except (OSError, ValueError) as error:
-                raise unsupported(key, f"holds no PEM certificates that can be read: {error}") from None
+                raise unsupported(key, f"contains no PEM certificates that can be read: {error}") from None
 
 
 class Credential:

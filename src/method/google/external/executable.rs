@@ -83,7 +83,7 @@ impl Executable {
         let program = &self.words[0];
         if run.environment.get(ALLOW) != Some("1") {
             let what = format!(
-                "{} has the program {program:?} run, which nobody has allowed",
+                "{} has the program {program:?} run, which is not allowed",
                 external.place()
             );
             return Err(unavailable(what).hint(format!("if you trust that file, set {ALLOW}=1")));
@@ -98,8 +98,8 @@ impl Executable {
             .say(format_args!("running {program:?} for a subject token"));
         let place = format!("the program {program:?} of {}", external.place());
         let output = program::output(&mut self.command(external), self.timeout, LARGEST);
-        let output =
-            output.map_err(|error| unavailable(format!("{place} cannot be run")).because(error))?;
+        let output = output
+            .map_err(|error| unavailable(format!("{place} could not be run")).because(error))?;
         let Some((status, printed)) = output else {
             let limit = humantime::format_duration(self.timeout);
             return Err(unavailable(format!("{place} did not end within {limit}")));
@@ -154,7 +154,7 @@ impl Answer {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         // The library's words could quote a token.
         serde_json::from_slice(bytes)
-            .map_err(|_| "its answer is not JSON as Google describes it".to_owned())
+            .map_err(|_| "its answer is not the JSON that Google documents".to_owned())
     }
 
     fn token(self, now: DateTime<Utc>) -> Result<Secret, String> {
@@ -182,7 +182,7 @@ impl Answer {
                 | "urn:ietf:params:oauth:token-type:id_token",
             ) => self.id_token,
             Some("urn:ietf:params:oauth:token-type:saml2") => self.saml_response,
-            _ => return Err("its token_type is none that Google describes".to_owned()),
+            _ => return Err("its token_type is not one that Google documents".to_owned()),
         };
         token
             .filter(|token| !token.expose().is_empty())
@@ -268,7 +268,7 @@ mod tests {
             r#"{"version":1,"success":false,"code":"401","message":"caller not\u001b known"}"#;
         assert_eq!(token(failed).unwrap_err(), "it says: 401: caller not known");
         for (answer, words) in [
-            ("s3cret".to_owned(), "not JSON"),
+            ("s3cret".to_owned(), "not the JSON"),
             (
                 format!(r#"{{"version":2,"success":true,"token_type":"{JWT}","id_token":"t"}}"#),
                 "version",

@@ -77,7 +77,7 @@ pub(super) fn from_file(api: &Api<'_>, path: &Path, format: &Format) -> Result<S
         Kind::FileOrPipe(api.time_left().min(PATIENCE)),
         ONE_MIB,
     )
-    .map_err(|error| unavailable(format!("{place} cannot be read")).because(error))?;
+    .map_err(|error| unavailable(format!("{place} could not be read")).because(error))?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| unavailable(format!("{place} is not text")))?;
     format.token(text, &place)

@@ -104,7 +104,7 @@ impl TestKey {
     }
 }
 
-/// Makes a JWT that says of itself that nobody has signed it.
+/// Makes a JWT that says of itself that it is not signed.
 pub fn unsigned(claims: &Value) -> String {
     encode(&json!({"alg": "none", "typ": "JWT"})) + "." + &encode(claims) + "."
 }

@@ -239,7 +239,7 @@ fn build_client(credential: &Credential) -> Result<Client, Failure> {
         };
         let named = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
         let named = named.ok().filter(|named| !named.is_empty());
-        let named = named.ok_or_else(|| unsupported(key, "it holds no PEM certificate"))?;
+        let named = named.ok_or_else(|| unsupported(key, "it contains no PEM certificate"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = own_certificate::trusting(named, provider)
             .map_err(|error| unsupported(key, &error.to_string()))?;
