@@ -1,6 +1,5 @@
 /**
- * Gets a program into a Kubeflow Pipelines API with the credential that a helper prints. Node's own modules are all it
- * needs.
+ * Calls the Kubeflow Pipelines API with the credential that a credential helper prints. It needs Node's own modules only.
  *
  *     import { Helper } from "kfp-credential-client";
  *     const helper = new Helper({ context: "team-a" });

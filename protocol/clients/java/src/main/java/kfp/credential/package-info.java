@@ -1,5 +1,5 @@
 /**
- * Gets a program into a Kubeflow Pipelines API with the credential that a helper prints.
+ * Calls the Kubeflow Pipelines API with the credential that a credential helper prints.
  *
  * <pre>{@code
  * Helper helper = new Helper("team-a");
