@@ -209,10 +209,13 @@ fn the_exec_configuration_that_is_printed_and_written_follows_its_schema() {
 }
 
 #[test]
-fn every_configuration_of_the_readme_is_accepted_by_schema_and_program() {
+fn every_configuration_of_readme_and_guide_is_accepted_by_schema_and_program() {
     let schema = compiled(&read_json("protocol/config.schema.json"));
-    let blocks = fenced(&read("README.md"), "yaml");
-    assert_eq!(blocks.len(), 3);
+    let mut blocks = fenced(&read("README.md"), "yaml");
+    assert_eq!(blocks.len(), 4);
+    let guide = fenced(&read("protocol/guides/single-sign-on.md"), "yaml");
+    assert_eq!(guide.len(), 2);
+    blocks.extend(guide);
     for block in blocks {
         let value: Value = serde_saphyr::from_str(&block).unwrap();
         assert!(schema.is_valid(&value), "{block}");
