@@ -169,8 +169,8 @@ fn authservice_ends_the_session() {
 #[test]
 fn a_logout_forgets_whatever_the_server_says() {
     for (words, status) in [
-        ("still takes a copy", 404),
-        ("still takes a copy", 500),
+        ("still accepts a copy", 404),
+        ("still accepts a copy", 500),
         ("is not known: [unreachable]", 0),
         ("is not known: [timeout]", 1),
     ] {
@@ -206,7 +206,7 @@ fn a_logout_sends_the_session_nowhere_else() {
     });
     let home = visitor();
     get(&home, &door);
-    logout(&home, &door.endpoint(), &[USER]).assert_says("still takes a copy");
+    logout(&home, &door.endpoint(), &[USER]).assert_says("still accepts a copy");
     assert!(elsewhere.requests().is_empty());
 }
 

@@ -219,7 +219,7 @@ mod tests {
         let broken = PEM.replace("MII", "AAA");
         for pem in ["", "s3cret", pkcs1.as_str(), broken.as_str()] {
             let words = key(pem).unwrap_err();
-            assert!(words.starts_with("its private_key is no "), "{words}");
+            assert!(words.starts_with("its private_key is not a"), "{words}");
         }
     }
 

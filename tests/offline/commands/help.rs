@@ -49,7 +49,7 @@ fn every_command_explains_itself() {
         ("logout", &["--all", "--context"]),
         ("import", &["credentials.json", "stdin"]),
         ("export", &["credentials.json", "stdout"]),
-        ("status", &["--output", "json", "contacts nobody"]),
+        ("status", &["--output", "json", "contacts no server"]),
         (
             "config",
             &[

@@ -311,7 +311,7 @@ fn a_health_answer_alone_does_not_vouch_for_a_token() {
     let taking = Server::start(|request| MultiUser::takes_bearers().answer(request));
     login(&taking)
         .assert_success()
-        .assert_says("takes the token");
+        .assert_says("accepts the token");
 }
 
 #[test]
