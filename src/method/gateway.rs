@@ -59,7 +59,7 @@ pub(super) fn explained(http: &Http<'_>, page: &mut Page, token: &Secret) -> Opt
         ));
     }
     if (300..400).contains(&status) || is_html {
-        error = error.because("it sends people to a login, so it looks at cookies there and not at bearer tokens, or takes this one for nothing");
+        error = error.because("it sends people to a login, so it looks at cookies there and not at bearer tokens, or ignores this one");
     }
     Some(with_claims(error, token))
 }

@@ -122,7 +122,7 @@ impl LoginMethod for &Oidc {
         let ended = ended(self, run, context, grant);
         Some(match ended {
             Ok(Some(name)) => format!("{name} has ended the login."),
-            Ok(None) => "The provider offers no way to end the login there: what was given lives to its end.".to_owned(),
+            Ok(None) => "The provider offers no way to end the login there: issued tokens are valid until they expire.".to_owned(),
             Err(error) => format!(
                 "Whether the provider has ended the login is not known: {}.",
                 error.one_line()

@@ -47,7 +47,7 @@ impl Metadata {
         let answer = api.get(&url, &[])?;
         let failed = |why: String| {
             let what = format!(
-                "{} is no OpenID Connect discovery document",
+                "{} is not an OpenID Connect discovery document",
                 redacted_url(&url)
             );
             Error::new(Slug::DiscoveryFailed, what).because(why)
@@ -61,7 +61,7 @@ impl Metadata {
                 serde_json::error::Category::Data => "an issuer or token_endpoint is missing in it",
                 serde_json::error::Category::Eof => "it is cut off, or too long",
                 serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-                    "it is no JSON"
+                    "it is not JSON"
                 }
             };
             failed(format!("{what}; it answered {}", summary(&answer)))

@@ -70,7 +70,7 @@ impl<'a> Grants<'a> {
             Err(error) => {
                 let why = error.one_line();
                 tell(&format!(
-                    "The login is not kept, and ends with its token: {why}. Choose `--store file` to keep it."
+                    "The login is not stored, and expires with its token: {why}. Choose `--store file` to keep it."
                 ));
                 Ok(Some(grant.clone()))
             }

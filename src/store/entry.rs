@@ -153,7 +153,7 @@ pub(super) fn from_json<'de, T: Deserialize<'de>>(key: &Key, json: &'de [u8]) ->
     // Only where the error is and of what kind: serde's own words quote what they meet, and that may be a secret.
     let unreadable = |error: serde_json::Error| {
         format!(
-            "it is no valid entry ({:?} error at column {})",
+            "it is not a valid entry ({:?} error at column {})",
             error.classify(),
             error.column()
         )

@@ -52,7 +52,7 @@ impl Target {
         let url = Url::parse(&format!("{IAM_CREDENTIALS}{email}"));
         let url = url.ok().filter(|_| is_email(email)).ok_or_else(|| {
             let what = format!(
-                "service-account.impersonate {email:?} is no service account's e-mail address"
+                "service-account.impersonate {email:?} is not a service account's e-mail address"
             );
             Error::new(Slug::ConfigInvalid, what)
                 .hint("write it like NAME@PROJECT.iam.gserviceaccount.com")

@@ -78,14 +78,14 @@ fn wants_it_in_the_form(found: &Found) -> bool {
 
 fn key(file: &std::path::Path, id: Option<String>) -> Result<SigningKey> {
     let unavailable = |why: String| {
-        let what = format!("the client's key is not to be had: {}", file.display());
+        let what = format!("the client's key is not available: {}", file.display());
         Error::new(Slug::ConfigSecretUnavailable, what).because(why)
     };
     let pem = read_file::read_text(file, Kind::File, ONE_MIB);
     let pem = pem.map_err(|error| unavailable(error.to_string()))?;
     SigningKey::new(&Secret::new(&**pem), id).map_err(|why| match why {
         Unusable::NoKey => {
-            unavailable("it is no private key in PEM of PKCS #8 (BEGIN PRIVATE KEY)".to_owned())
+            unavailable("it is not a private key in PEM of PKCS #8 (BEGIN PRIVATE KEY)".to_owned())
                 .hint("`openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW` makes one of any other")
         }
         Unusable::OtherKind => unavailable(

@@ -15,7 +15,7 @@ pub(super) fn by_password(at: &At<'_>) -> Result<Tokens> {
     let person = at.login.person.ok_or_else(|| {
         Error::new(
             Slug::Internal,
-            "a login with a password, and nobody to give one",
+            "a login with a password, and there is no user to enter it",
         )
     })?;
     let username = person.username()?;
@@ -38,7 +38,7 @@ pub(super) fn by_itself(at: &At<'_>) -> Result<Tokens> {
             .hint("give the file that holds it: --client-secret-file F; or in the context `oidc: {client-secret: {file: F}}`, or client-assertion"));
     }
     let outcome = ask(at, "client_credentials", &[]);
-    outcome.map_err(|failure| refusal::explained(at, failure, "letting the client in"))
+    outcome.map_err(|failure| refusal::explained(at, failure, "authenticating the client"))
 }
 
 /// Exchanges another provider's token (RFC 8693 section 2.1).

@@ -136,7 +136,7 @@ fn check_issuer(
     let said = sanitized(said);
     let what = format!("the provider at {base} calls itself {said:?}, and {where_from} {wanted:?}");
     Err(Error::new(Slug::IssuerMismatch, what).hint(format!(
-        "where {said:?} is the provider that is meant, write that into the context to the letter: `oidc: {{issuer: {said:?}, base-url: {base}}}`"
+        "where {said:?} is the provider that is meant, write exactly that into the context: `oidc: {{issuer: {said:?}, base-url: {base}}}`"
     )))
 }
 

@@ -73,7 +73,7 @@ pub(super) fn of_exchange(at: &At<'_>, failure: Failure, subject: &Secret) -> Er
     let error = explained(at, failure, "exchanging the subject token");
     let token = subject.expose();
     let Some(claims) = jwt::claims(token) else {
-        return error.because("the subject token is no JWT");
+        return error.because("the subject token is not a JWT");
     };
     let issuer = jwt::text_claim(token, "iss").unwrap_or_default();
     let error = error.because(format!(

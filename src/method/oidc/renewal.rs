@@ -152,7 +152,7 @@ fn not_renewed(at: &At<'_>, failure: Failure) -> Error {
     let error = if is_of_dex {
         error.because("Dex keeps one login for each user, client and connector: another login with the same client, also on another machine, ends this one; it also ends when it is not used for long")
     } else {
-        error.because("it has ended, was revoked, or its refresh token was used elsewhere")
+        error.because("it has expired, was revoked, or its refresh token was used elsewhere")
     };
     error.hint(format!(
         "run `kfp-credential login {}` in a terminal",

@@ -46,13 +46,13 @@ fn of_runner(at: &At<'_>, audience: Option<&str>) -> Result<Secret> {
         environment.get(ACTIONS_ID_TOKEN_REQUEST_URL),
         environment.get(ACTIONS_ID_TOKEN_REQUEST_TOKEN),
     ) else {
-        return Err(unavailable("this is no job of GitHub Actions that may ask for tokens: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set")
+        return Err(unavailable("this is not a GitHub Actions job that may request tokens: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set")
             .hint("give the job the right: `permissions: {id-token: write}`"));
     };
     let mut url = Url::parse(address)
         .ok()
         .filter(is_secure_transport)
-        .ok_or_else(|| unavailable("ACTIONS_ID_TOKEN_REQUEST_URL is no https address"))?;
+        .ok_or_else(|| unavailable("ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL"))?;
     if let Some(audience) = audience {
         url.query_pairs_mut().append_pair("audience", audience);
     }

@@ -314,7 +314,7 @@ fn parse_resource(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.fragment().is_none() && url.password().is_none() => Ok(text.to_owned()),
         Ok(_) => Err("it has a fragment (#…) or a password".to_owned()),
-        Err(_) => Err("it is no absolute URI".to_owned()),
+        Err(_) => Err("it is not an absolute URI".to_owned()),
     }
 }
 
@@ -323,6 +323,6 @@ fn parse_redirect(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.fragment().is_none() && url.password().is_none() => Ok(text.to_owned()),
         Ok(_) => Err("it has a fragment (#…) or a password".to_owned()),
-        Err(_) => Err("it is no absolute URI, such as http://localhost:8000".to_owned()),
+        Err(_) => Err("it is not an absolute URI, such as http://localhost:8000".to_owned()),
     }
 }
