@@ -10,13 +10,10 @@ use std::time::{Duration, Instant};
 
 use testkit::google::{DESKTOP_CLIENT, DESKTOP_SECRET, Google, IAP_CLIENT, IAP_HOST, USER, jwt};
 use testkit::http::{Request, Response};
+use testkit::peers::chromium::FLAGS;
 use testkit::peers::{install, needs};
 use testkit::sandbox::Sandbox;
 use testkit::terminal::Terminal;
-
-/// Is how Chromium runs on a machine without a screen and, in a container, as root.
-const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-    --disable-background-networking --disable-component-update --disable-sync";
 
 /// How long Chromium may take to end after the login has.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,11 +33,12 @@ impl Browser {
         let text = format!(
             "#!/bin/sh\n\
              [ $# = 2 ] || exec setsid \"$0\" \"$1\" again\n\
-             timeout 50 '{}' {FLAGS} --user-data-dir='{}' --proxy-server={} \
+             timeout 50 '{}' {} --user-data-dir='{}' --proxy-server={} \
              '--proxy-bypass-list=127.0.0.1;localhost' --ignore-certificate-errors \
              --virtual-time-budget=5000 --dump-dom \"$1\" >'{page}.new' 2>'{page}.log'\n\
              mv '{page}.new' '{page}'\n",
             chromium.display(),
+            FLAGS.join(" "),
             folder.join("profile").display(),
             google.proxy().origin(),
             page = page.display(),

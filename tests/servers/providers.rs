@@ -2,4 +2,5 @@
 
 #![cfg(unix)]
 
+mod browser;
 mod oidc_provider;

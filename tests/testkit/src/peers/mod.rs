@@ -10,6 +10,7 @@
 
 pub mod actions_core;
 pub mod apache;
+pub mod chromium;
 pub mod clients;
 pub mod curl;
 pub mod dex;

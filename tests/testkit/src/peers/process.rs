@@ -173,7 +173,7 @@ pub fn run(name: &str, command: Command, log: &Path, deadline: Duration) -> io::
 
 /// Spawns from a thread that never ends: the kernel's "parent has died" is about the thread, and a
 /// test's thread may end before the peers that it started.
-fn spawn(command: Command) -> io::Result<Child> {
+pub(super) fn spawn(command: Command) -> io::Result<Child> {
     type Job = (Command, Sender<io::Result<Child>>);
     static SPAWNER: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
         let (sender, jobs) = channel::<Job>();

@@ -12,6 +12,7 @@
 //! [`CLIENT_ID`].
 
 mod login;
+mod sso;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +25,7 @@ use crate::http::{self, Request, Response, Server, forward};
 use crate::kfp_api;
 
 pub use login::{DEVICE_CODE, Landing, VERIFIER, challenge, walk};
+pub use sso::{CONNECTOR, SingleSignOn};
 
 /// Is what Dex's tokens and its discovery name as the issuer.
 pub const ISSUER: &str = "http://dex.auth.svc.cluster.local:5556/dex";

@@ -21,14 +21,14 @@ const provider = new Provider(options.issuer, {
   cookies: { keys: ['made up for the tests'] },
   routes: { authorization: '/o/oauth2/v2/auth', token: '/token' },
   pkce: { required: () => options.pkce },
-  claims: { openid: ['sub'], email: ['email', 'email_verified'] },
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
   conformIdTokenClaims: false,
   ...(options.offlineAccess ? {} : { issueRefreshToken: () => true }),
   rotateRefreshToken: options.rotation,
   ttl: { IdToken: options.idTokenLife },
   findAccount: (_, id) => ({
     accountId: id,
-    claims: () => ({ sub: id, email: id, email_verified: true }),
+    claims: () => ({ sub: id, name: id, email: id, email_verified: true }),
   }),
   features: {
     clientCredentials: { enabled: true },
