@@ -5,6 +5,7 @@
 mod admin_patch;
 mod machines;
 mod person;
+mod providers;
 mod refusals;
 mod renewal;
 
