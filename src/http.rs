@@ -66,6 +66,15 @@ pub struct Http<'a> {
     trace: &'a Trace,
 }
 
+/// What is done with the URL that a redirect leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visit {
+    /// It is asked.
+    Go,
+    /// It is not: whoever follows wants to know of it alone.
+    Stop,
+}
+
 impl<'a> Http<'a> {
     /// Starts a walk; nothing is built or contacted yet.
     pub fn new(
@@ -144,11 +153,11 @@ impl<'a> Http<'a> {
     }
 
     /// Follows redirects from `page` until an answer is none; `visit` sees each URL and the number of its request
-    /// before it is asked, and may refuse it.
+    /// before it is asked, and may refuse it, or stop at the redirect that leads there.
     pub fn follow(
         &self,
         mut page: Page,
-        visit: &mut dyn FnMut(&Url, u32) -> Result<()>,
+        visit: &mut dyn FnMut(&Url, u32) -> Result<Visit>,
     ) -> Result<Page> {
         for _ in 0..MOST_REDIRECTS {
             let Some(target) = page.redirect()? else {
@@ -161,7 +170,10 @@ impl<'a> Http<'a> {
                 )
                 .hint("the server behind TLS should know its public https address: set its redirect URL or its X-Forwarded-Proto handling"));
             }
-            visit(&target, self.hops.get() + 1)?;
+            match visit(&target, self.hops.get() + 1)? {
+                Visit::Stop => return Ok(page),
+                Visit::Go => {}
+            }
             page.discard();
             page = self.get(&target, HTML)?;
         }

@@ -101,7 +101,7 @@ pub static DEX: Keys = Keys {
     name: "dex",
     empty: || Method::Dex(Dex::default()),
     written: |entry| entry.dex.as_ref().map(|block| block as &dyn Block),
-    meant: |entry, check| Some(entry.dex.as_ref()?.meant(check).map(Method::Dex)),
+    meant: |entry, check| Some(entry.dex.as_ref()?.meant(check)),
     options: dex::options,
     set: dex::set,
 };
@@ -272,7 +272,7 @@ impl Method {
                 username: dex.username.as_deref(),
                 password: dex.password.as_ref(),
             }),
-            Method::Oidc(oidc) if oidc.grant() == Some(GrantType::Password) => Some(Account {
+            Method::Oidc(oidc) if oidc.may_use_password() => Some(Account {
                 username: oidc.username.as_deref(),
                 password: oidc.password.as_ref(),
             }),

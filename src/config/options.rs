@@ -62,7 +62,7 @@ pub struct TargetOptions {
     /// OpenID Connect provider that tokens come from, by its issuer URL
     #[arg(long, value_name = "URL")]
     pub issuer: Option<String>,
-    /// How oidc asks for tokens: authorization-code, device-code, password, client-credentials or token-exchange
+    /// How oidc asks for tokens: authorization-code, device-code, password, form, client-credentials or token-exchange
     #[arg(long, value_name = "GRANT")]
     pub grant: Option<String>,
     /// OAuth client ID: of Google Identity-Aware Proxy itself for iap, of this program at the provider for oidc

@@ -6,6 +6,7 @@
 //! they were set.
 
 mod back;
+pub mod code;
 pub mod page;
 mod refusal;
 mod rules;
@@ -80,6 +81,7 @@ fn log_in(method: &dyn LoginMethod, dex: &Dex, login: &Login<'_>) -> Result<NewC
             dex,
             endpoint: login.endpoint,
             person,
+            request: None,
         };
         match walk.run()? {
             Outcome::Session(session) => session.proven(http, login.context, login.now()),
@@ -113,12 +115,22 @@ enum Reached {
     Form(Box<Walked>, LoginForm),
 }
 
+/// What has become of a form.
+enum Submitted<'a> {
+    /// There was none: the endpoint asks for no login.
+    Open(Outcome),
+    /// It was sent, and answered.
+    Answered(Box<(Back<'a>, Page)>),
+}
+
 struct Walk<'a> {
     http: &'a Http<'a>,
     context: &'a Context,
     dex: &'a Dex,
     endpoint: &'a Endpoint,
     person: &'a dyn Person,
+    /// The authorization request that is ours, where it is not a relying party's.
+    request: Option<&'a Url>,
 }
 
 /// A login form that may be filled in, and where it was found.
@@ -129,8 +141,19 @@ struct LoginForm {
 
 impl Walk<'_> {
     fn run(&self) -> Result<Outcome> {
+        match self.submit()? {
+            Submitted::Open(outcome) => Ok(outcome),
+            Submitted::Answered(answered) => {
+                let (back, last) = *answered;
+                back.session(last).map(Outcome::Session)
+            }
+        }
+    }
+
+    /// Fills in the form, and goes back as far as the answer leads.
+    fn submit(&self) -> Result<Submitted<'_>> {
         let (mut walked, mut found) = match self.reach_form()? {
-            Reached::Open(outcome) => return Ok(outcome),
+            Reached::Open(outcome) => return Ok(Submitted::Open(outcome)),
             Reached::Form(walked, found) => (walked, found),
         };
         let reached = Instant::now();
@@ -143,7 +166,7 @@ impl Walk<'_> {
             self.http
                 .say("the password took a while, so the form is fetched again");
             (walked, found) = match self.reach_form()? {
-                Reached::Open(outcome) => return Ok(outcome),
+                Reached::Open(outcome) => return Ok(Submitted::Open(outcome)),
                 Reached::Form(walked, found) => (walked, found),
             };
         }
@@ -167,11 +190,12 @@ impl Walk<'_> {
             walked: *walked,
             username,
         };
-        if back.walked.callback_hop().is_none() && answer.url == found.form.action {
+        let is_redirect = answer.status.is_redirection();
+        if back.walked.callback_hop().is_none() && !is_redirect && answer.url == found.form.action {
             return Err(back.stayed_at_form(answer)?);
         }
         let last = back.approved(answer)?;
-        back.session(last).map(Outcome::Session)
+        Ok(Submitted::Answered(Box::new((back, last))))
     }
 
     /// Says where a password that was refused can be corrected.
@@ -190,8 +214,14 @@ impl Walk<'_> {
 
     /// Walks to the form and checks that it may be filled in.
     fn reach_form(&self) -> Result<Reached> {
-        let mut walked = Walked::new(self.dex.connector.as_deref());
-        let page = self.reach_dex(&mut walked)?;
+        let connector = self.dex.connector.as_deref();
+        let (page, mut walked) = if let Some(request) = self.request {
+            let mut walked = Walked::of_own_request(connector, request);
+            (self.open(request, &mut walked)?, walked)
+        } else {
+            let mut walked = Walked::new(connector);
+            (self.reach_dex(&mut walked)?, walked)
+        };
         if !walked.met_authorization_request() {
             without_login(self.http, page)?;
             return Ok(Reached::Open(Outcome::Unsecured));

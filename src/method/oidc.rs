@@ -1,11 +1,12 @@
 //! A token of an OpenID Connect provider as the bearer: Dex behind stock Kubeflow, Keycloak, Entra, Okta and their like.
 //!
 //! [`provider`] finds the provider and its addresses. A [`person`] logs in with a browser, here or on another machine;
-//! a [`machine`] by a password, by itself, or by a token that it has. [`renewal`] makes newer tokens of what is stored,
+//! a [`machine`] by a password, by itself, or by a token that it has; a password may also go into Dex's [`form`]. [`renewal`] makes newer tokens of what is stored,
 //! [`bearer`] chooses among the tokens and checks them, and [`refusal`] puts into words what a provider refuses.
 
 mod bearer;
 mod client;
+mod form;
 mod machine;
 mod person;
 mod provider;
@@ -36,6 +37,8 @@ struct At<'a> {
     login: &'a Login<'a>,
     found: &'a Found,
     client: &'a Client,
+    /// The client for pages, where the login is made by a form.
+    http: Option<&'a Http<'a>>,
 }
 
 impl At<'_> {
@@ -62,6 +65,17 @@ impl At<'_> {
         let audience = self.oidc.audience.as_deref().map(|one| ("audience", one));
         let resource = self.oidc.resource.as_deref().map(|one| ("resource", one));
         audience.into_iter().chain(resource).collect()
+    }
+
+    /// Gives what an authorization request says besides.
+    fn parameters(&self) -> Vec<(&str, &str)> {
+        let oidc = self.oidc;
+        let mut parameters = self.whom_for();
+        parameters.extend(oidc.connector.as_deref().map(|id| ("connector_id", id)));
+        parameters.extend(oidc.username.as_deref().map(|user| ("login_hint", user)));
+        let further = oidc.parameters.iter();
+        parameters.extend(further.map(|(name, value)| (&**name, &**value)));
+        parameters
     }
 
     /// Gives a page of the provider's as it is reached from here.
@@ -107,7 +121,7 @@ impl LoginMethod for &Oidc {
             login.store.may_keep_grants()?;
         }
         let api = api(login.context, login.run);
-        at_provider(&api, self, login, |at| person::log_in(at, reaching))
+        at_provider(&api, None, self, login, |at| person::log_in(at, reaching))
     }
 
     fn log_in(&self, login: &Login<'_>) -> Result<NewCredential> {
@@ -143,6 +157,7 @@ fn api<'a>(context: &'a Context, run: Run<'a>) -> Api<'a> {
 /// Finds the provider, and does something there as the context's client.
 fn at_provider<T>(
     api: &Api<'_>,
+    http: Option<&Http<'_>>,
     oidc: &Oidc,
     login: &Login<'_>,
     action: impl FnOnce(&At<'_>) -> Result<T>,
@@ -157,6 +172,7 @@ fn at_provider<T>(
         login,
         found: &found,
         client: &client,
+        http,
     })
 }
 
@@ -168,7 +184,7 @@ fn log_in(http: &Http<'_>, oidc: &Oidc, login: &Login<'_>) -> Result<NewCredenti
         return Err(nobody(context));
     }
     let api = api(context, login.run).ending_within(http.time_left());
-    at_provider(&api, oidc, login, |at| {
+    at_provider(&api, Some(http), oidc, login, |at| {
         let granted = granted(at)?;
         let (minted, source) = bearer::minted(at, granted)?;
         http.clock().learn(api.clock());
@@ -212,6 +228,11 @@ fn granted(at: &At<'_>) -> Result<Granted> {
     }
     let tokens = match at.oidc.grant() {
         Some(GrantType::Password) => machine::by_password(at),
+        Some(GrantType::Form) => {
+            let granted = form::granted(at)?;
+            renewal::keep(at, &granted.tokens);
+            return Ok(granted);
+        }
         Some(GrantType::ClientCredentials) => machine::by_itself(at),
         Some(GrantType::TokenExchange) => machine::by_exchange(at),
         Some(GrantType::AuthorizationCode | GrantType::DeviceCode) | None => {

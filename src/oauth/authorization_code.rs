@@ -6,9 +6,7 @@ mod preflight;
 use std::time::{Duration, Instant};
 
 use oauth2::basic::BasicClient;
-use oauth2::{
-    AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-};
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, Scope};
 use url::Url;
 
 use super::loopback::Loopback;
@@ -118,13 +116,41 @@ pub fn log_in(
     })
 }
 
+/// Logs in with a request that `answer_to` has answered: it gives the address that the answer leads to.
+pub fn log_in_by(
+    api: &Api<'_>,
+    login: &Login<'_>,
+    redirect_uri: &str,
+    answer_to: impl FnOnce(&Url) -> Result<Url>,
+) -> Result<LoggedIn, Failure> {
+    let request = login.request(redirect_uri)?;
+    let answer = answer_to(&request.url)?;
+    let awaited = Awaited {
+        state: request.state.secret(),
+        issuer: login.issuer,
+        names_issuer: login.names_issuer,
+    };
+    let code = match Response::of_redirect(&answer, awaited) {
+        Some(Ok(Response::Code(code))) => code,
+        Some(Ok(Response::Refused(refusal))) => Err(login.refused(&refusal, api))?,
+        Some(Err(_)) | None => {
+            let what = "the login ended with an answer that is not its own";
+            Err(Error::new(Slug::StateMismatch, what))?
+        }
+    };
+    let tokens = login.exchanged(api, &code, &request.verifier, redirect_uri)?;
+    Ok(LoggedIn {
+        tokens,
+        nonce: request.nonce.secret().clone(),
+    })
+}
+
 impl Login<'_> {
     fn request(&self, redirect_uri: &str) -> Result<Request> {
         let endpoint = self.provider.authorization_endpoint.as_ref();
         let endpoint = endpoint.ok_or_else(|| self.provider.lacks("authorization endpoint"))?;
         let client = BasicClient::new(ClientId::new(self.client.id.clone()))
-            .set_auth_uri(AuthUrl::from_url(endpoint.clone()))
-            .set_redirect_uri(RedirectUrl::new(redirect_uri.to_owned()).map_err(internal)?);
+            .set_auth_uri(AuthUrl::from_url(endpoint.clone()));
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
         let scopes = self.scopes.iter();
@@ -132,6 +158,8 @@ impl Login<'_> {
             .authorize_url(CsrfToken::new_random)
             .add_scopes(scopes.map(|scope| Scope::new((*scope).to_owned())))
             .set_pkce_challenge(challenge)
+            // The library wants an absolute URI, and Dex takes `/oauth2/callback`, which is what Kubeflow registers.
+            .add_extra_param("redirect_uri", redirect_uri)
             .add_extra_param("nonce", nonce.secret());
         for (name, value) in self.parameters {
             request = request.add_extra_param(*name, *value);
@@ -260,10 +288,6 @@ impl Reaching<'_> {
 
 fn nobody() -> Error {
     Error::new(Slug::Timeout, "the login was not completed in time")
-}
-
-fn internal(error: impl std::fmt::Display) -> Error {
-    Error::new(Slug::Internal, "an OAuth request could not be made").because(error)
 }
 
 #[cfg(test)]

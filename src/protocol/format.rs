@@ -79,13 +79,16 @@ impl Format {
         };
         let message = format!("the form `-o {}` {what}", self.name());
         let error = Error::new(Slug::FormatNotAvailable, message);
-        if self.is_exec() {
-            error
-                .because("an ExecCredential has room for a bearer token only, and most Kubernetes clients go on without credentials when there is none")
-                .hint("Kubernetes clients need a context that gives a token (token-file); for this one use `-o json` or `-o headers`")
-        } else {
-            error
+        if !self.is_exec() {
+            return error;
         }
+        let error = error.because("an ExecCredential has room for a bearer token only, and most Kubernetes clients go on without credentials when there is none");
+        let error = if kind == "cookie" {
+            error.hint("Kubernetes clients need a context that gives a token: have an OAuth client added to Dex (`kfp-credential config admin-patch` prints it), and name it in the context, `dex: {client-id: ID}`")
+        } else {
+            error.hint("Kubernetes clients need a context that gives a token (dex with a client-id, oidc, token-file)")
+        };
+        error.hint("for this context use `-o json` or `-o headers`")
     }
 }
 

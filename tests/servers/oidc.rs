@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod admin_patch;
+mod form;
 mod machines;
 mod person;
 mod providers;

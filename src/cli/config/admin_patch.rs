@@ -59,7 +59,7 @@ pub(super) fn print(
 /// Gives whom the context's grant is for.
 fn of_grant(oidc: Option<&Oidc>) -> Way {
     match oidc.and_then(Oidc::grant) {
-        Some(GrantType::AuthorizationCode) | None => Way::Browser,
+        Some(GrantType::AuthorizationCode | GrantType::Form) | None => Way::Browser,
         Some(GrantType::DeviceCode) => Way::Device,
         Some(GrantType::Password) => Way::Password,
         Some(GrantType::TokenExchange) => Way::TokenExchange,

@@ -5,7 +5,9 @@ use serde_json::json;
 use serde_saphyr::Spanned;
 
 use super::block::{Addresses, Block, Found, Key, Values};
+use super::oidc::parse_redirect;
 use super::values::{file_source, source_value, text};
+use super::{GrantType, Method, Oidc};
 use crate::config::check::Check;
 use crate::config::inputs::Inputs;
 use crate::config::options::TargetOptions;
@@ -26,6 +28,12 @@ pub struct DexBlock {
     pub connector: Option<String>,
     #[serde(default)]
     pub login_origins: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub client_id: Option<String>,
+    #[serde(default)]
+    pub client_secret: Option<Source>,
+    #[serde(default)]
+    pub redirect_uri: Option<Spanned<String>>,
 }
 
 /// What a login at Dex's form needs.
@@ -48,22 +56,60 @@ impl Block for DexBlock {
             password,
             connector,
             login_origins,
+            client_id,
+            client_secret,
+            redirect_uri,
         } = self;
         check.text("dex.username", username.as_deref())?;
         check.source("dex.password", password.as_ref())?;
         check.text("dex.connector", connector.as_deref())?;
+        check.text("dex.client-id", client_id.as_deref())?;
+        check.source("dex.client-secret", client_secret.as_ref())?;
+        check.spanned("dex.redirect-uri", redirect_uri.as_ref())?;
         check.list("dex.login-origins", login_origins.as_deref())
     }
 
     fn addresses(&self) -> Vec<(Key, Addresses<'_>)> {
         let origins = self.login_origins.as_deref().unwrap_or_default();
-        vec![(&["dex", "login-origins"], Addresses::List(origins))]
+        vec![
+            (&["dex", "login-origins"], Addresses::List(origins)),
+            (
+                &["dex", "redirect-uri"],
+                Addresses::One(self.redirect_uri.as_ref()),
+            ),
+        ]
     }
 }
 
 impl DexBlock {
-    /// Reads the block.
-    pub(super) fn meant(&self, check: &Check<'_>) -> Result<Dex> {
+    /// Reads the block. With a client of its own the login ends with that one's tokens, and not with cookies.
+    pub(super) fn meant(&self, check: &Check<'_>) -> Result<Method> {
+        let dex = self.form(check)?;
+        let redirect_uri =
+            check.parsed(self.redirect_uri.as_ref(), "redirect-uri", parse_redirect)?;
+        let Some(client_id) = &self.client_id else {
+            if self.client_secret.is_some() || redirect_uri.is_some() {
+                return Err(
+                    check.refused("dex has a client-secret or redirect-uri and no client-id")
+                );
+            }
+            return Ok(Method::Dex(dex));
+        };
+        let secret = self.client_secret.as_ref();
+        Ok(Method::Oidc(Oidc {
+            client_id: Some(client_id.clone()),
+            client_secret: secret.map(|source| check.located(source)),
+            grant: Some(GrantType::Form),
+            redirect_uri,
+            username: dex.username,
+            password: dex.password,
+            connector: dex.connector,
+            login_origins: dex.login_origins,
+            ..Oidc::default()
+        }))
+    }
+
+    fn form(&self, check: &Check<'_>) -> Result<Dex> {
         Ok(Dex {
             username: self.username.clone(),
             password: self.password.as_ref().map(|source| check.located(source)),

@@ -14,6 +14,7 @@ use crate::endpoint::{Endpoint, Origin};
 use crate::environment;
 use crate::error::Result;
 pub(in crate::config) use written::OidcBlock;
+pub(super) use written::parse_redirect;
 
 /// What a login at an OpenID Connect provider needs.
 #[derive(Debug, Default)]
@@ -67,6 +68,8 @@ pub enum GrantType {
     DeviceCode,
     /// The user name and password go to the token endpoint (RFC 6749 section 4.3).
     Password,
+    /// The user name and password go into Dex's login form, as a person's do; the answer is for our client.
+    Form,
     /// The client itself is let in (RFC 6749 section 4.4).
     ClientCredentials,
     /// Another provider's token is exchanged (RFC 8693).
@@ -107,10 +110,11 @@ pub enum SubjectToken {
 }
 
 impl GrantType {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::AuthorizationCode,
         Self::DeviceCode,
         Self::Password,
+        Self::Form,
         Self::ClientCredentials,
         Self::TokenExchange,
     ];
@@ -121,6 +125,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization-code",
             Self::DeviceCode => "device-code",
             Self::Password => "password",
+            Self::Form => "form",
             Self::ClientCredentials => "client-credentials",
             Self::TokenExchange => "token-exchange",
         }
@@ -129,7 +134,7 @@ impl GrantType {
     fn parse(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|grant| grant.name() == name);
         found.ok_or_else(|| {
-            "it is authorization-code, device-code, password, client-credentials or token-exchange"
+            "it is authorization-code, device-code, password, form, client-credentials or token-exchange"
                 .to_owned()
         })
     }
@@ -138,7 +143,7 @@ impl GrantType {
     pub fn needs_person(self) -> bool {
         match self {
             Self::AuthorizationCode | Self::DeviceCode => true,
-            Self::Password | Self::ClientCredentials | Self::TokenExchange => false,
+            Self::Password | Self::Form | Self::ClientCredentials | Self::TokenExchange => false,
         }
     }
 }
@@ -258,9 +263,9 @@ impl Oidc {
         Ok(())
     }
 
-    /// The variable that holds a password for whatever context is used asks for no grant.
-    fn may_use_password(&self) -> bool {
-        self.grant() == Some(GrantType::Password)
+    /// Tells whether the grant takes a password. The variable that holds one for whatever context is used asks for none.
+    pub(super) fn may_use_password(&self) -> bool {
+        matches!(self.grant(), Some(GrantType::Password | GrantType::Form))
     }
 
     fn told_apart(&self) -> Vec<(&'static str, String)> {

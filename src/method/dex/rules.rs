@@ -10,6 +10,7 @@ use crate::config::context::Context;
 use crate::config::method::Dex;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Result, Slug};
+use crate::http::Visit;
 use crate::method::login::require_secure_transport;
 use crate::sanitize::{redacted_url, sanitized};
 use crate::shell;
@@ -21,6 +22,8 @@ pub(super) struct Walked {
     connector: Option<String>,
     has_posted: bool,
     callback_hop: Option<u32>,
+    /// Whether the authorization request is our own: its answer is for us, and not for a relying party.
+    is_own_request: bool,
 }
 
 /// An authorization request that a relying party made.
@@ -51,22 +54,37 @@ impl Walked {
             connector: None,
             has_posted: false,
             callback_hop: None,
+            is_own_request: false,
         }
+    }
+
+    /// Starts a walk from an authorization request of our own.
+    pub(super) fn of_own_request(wanted_connector: Option<&str>, request: &Url) -> Self {
+        let mut walked = Self::new(wanted_connector);
+        walked.requests.extend(AuthorizationRequest::of(request));
+        walked.is_own_request = true;
+        walked
     }
 
     /// Takes note of a redirect about to be followed as request number `hop`; refuses to leave Dex's pages for a
     /// foreign login before the form was reached.
-    pub(super) fn step(&mut self, url: &Url, hop: u32) -> Result<()> {
+    pub(super) fn step(&mut self, url: &Url, hop: u32) -> Result<Visit> {
+        if self.is_own_request && self.is_answer(url) {
+            return Ok(Visit::Stop);
+        }
         if self.has_posted {
             if self.callback_hop.is_none() && self.is_callback(url) {
                 self.callback_hop = Some(hop);
             }
-            return Ok(());
+            return Ok(Visit::Go);
         }
         // Dex's own places come first: a connector called "auth" looks like another authorization endpoint.
         match (self.place(url), &self.connector) {
-            (Some(Place::Connector(id) | Place::LoginForm(id)), _) => self.at_connector(id),
-            (Some(Place::Connectors), _) => Ok(()),
+            (Some(Place::Connector(id) | Place::LoginForm(id)), _) => {
+                self.at_connector(id)?;
+                Ok(Visit::Go)
+            }
+            (Some(Place::Connectors), _) => Ok(Visit::Go),
             // Whoever Dex sends people on to may ask for an authorization of his own (Keycloak, Google, another Dex).
             (None, Some(id)) => Err(Error::new(
                 Slug::ConnectorHasNoForm,
@@ -75,7 +93,7 @@ impl Walked {
             .hint("nothing was sent there; choose a connector that takes a password with --connector ID, or use a token")),
             (None, None) => {
                 self.requests.extend(AuthorizationRequest::of(url));
-                Ok(())
+                Ok(Visit::Go)
             }
         }
     }
@@ -156,6 +174,13 @@ impl Walked {
                     _ => None,
                 }
             })
+    }
+
+    /// The same, or a refusal (section 4.1.2.1).
+    fn is_answer(&self, url: &Url) -> bool {
+        let state = query(url, "state").unwrap_or_default();
+        let is_answer = has_query(url, "code") || has_query(url, "error");
+        is_answer && self.requests.iter().any(|request| request.state == state)
     }
 
     /// The authorization response carries a `code` and the request's own `state` (RFC 6749 section 4.1.2).

@@ -47,7 +47,12 @@ fn way(at: &At<'_>, reaching: Reaching<'_>) -> Way {
     match at.oidc.grant() {
         Some(GrantType::DeviceCode) => return Way::Code,
         Some(GrantType::AuthorizationCode) => return Way::Browser,
-        Some(GrantType::Password | GrantType::ClientCredentials | GrantType::TokenExchange)
+        Some(
+            GrantType::Password
+            | GrantType::Form
+            | GrantType::ClientCredentials
+            | GrantType::TokenExchange,
+        )
         | None => {}
     }
     let has_browser = !reaching.no_browser && browser::obstacle(reaching.environment).is_none();
@@ -62,11 +67,7 @@ fn way(at: &At<'_>, reaching: Reaching<'_>) -> Way {
 
 fn in_browser(at: &At<'_>, reaching: Reaching<'_>) -> Result<(Tokens, String)> {
     let oidc = at.oidc;
-    let mut parameters: Vec<(&str, &str)> = at.whom_for();
-    parameters.extend(oidc.connector.as_deref().map(|id| ("connector_id", id)));
-    parameters.extend(oidc.username.as_deref().map(|user| ("login_hint", user)));
-    let further = oidc.parameters.iter();
-    parameters.extend(further.map(|(name, value)| (&**name, &**value)));
+    let parameters = at.parameters();
     let login = Login {
         provider: &at.found.provider,
         client: at.client,

@@ -101,7 +101,7 @@ pub(super) fn keep(at: &At<'_>, tokens: &Tokens) {
     let (Some(grants), Some(grant)) = (grants(at.oidc, at.login), grant_of(at, tokens)) else {
         return;
     };
-    if at.oidc.grant() != Some(GrantType::Password) {
+    if !matches!(at.oidc.grant(), Some(GrantType::Password | GrantType::Form)) {
         return;
     }
     if let Err(error) = grants.keep(&grant, false) {

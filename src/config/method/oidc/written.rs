@@ -318,11 +318,13 @@ fn parse_resource(text: &str) -> Result<String, String> {
     }
 }
 
-/// An absolute URI without a fragment (RFC 6749 section 3.1.2).
-fn parse_redirect(text: &str) -> Result<String, String> {
+/// An absolute URI without a fragment (RFC 6749 section 3.1.2), or a path, which Dex takes.
+pub(in crate::config::method) fn parse_redirect(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.fragment().is_none() && url.password().is_none() => Ok(text.to_owned()),
         Ok(_) => Err("it has a fragment (#…) or a password".to_owned()),
+        // A path of Dex's own host.
+        Err(_) if text.starts_with('/') => Ok(text.to_owned()),
         Err(_) => Err("it is not an absolute URI, such as http://localhost:8000".to_owned()),
     }
 }
