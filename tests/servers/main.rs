@@ -1,5 +1,5 @@
-//! What needs real servers: Dex, oauth2-proxy, Envoy, Apache, OpenLDAP, oidc-provider, keyrings and Chromium; and what
-//! needs strace. The first run builds or installs them, see `testkit::peers`.
+//! What needs real servers: Dex, oauth2-proxy, Envoy, Apache, OpenLDAP, oidc-provider, Hydra, keyrings and Chromium; and
+//! what needs strace. The first run builds or installs them, see `testkit::peers`.
 
 mod dead_credentials;
 mod dex;

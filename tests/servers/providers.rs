@@ -3,4 +3,5 @@
 #![cfg(unix)]
 
 mod browser;
+mod hydra;
 mod oidc_provider;

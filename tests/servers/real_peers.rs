@@ -10,6 +10,7 @@ use testkit::machines::{MachineIssuer, OWNER, REPOSITORY};
 use testkit::peers::curl::Curl;
 use testkit::peers::dex::{self, Account};
 use testkit::peers::front_door::{LDAP, MOCK, RealDoor, SSO};
+use testkit::peers::hydra::Hydra;
 use testkit::peers::keyring::{Keyring, State};
 use testkit::peers::kubectl::{ApiServer, kubectl};
 use testkit::peers::stock_door::StockDoor;
@@ -376,6 +377,15 @@ fn istios_gateway_is_envoy() {
     let seen = (refused.status, refused.find("server"), refused.words());
     let words = "RBAC: access denied".to_owned();
     assert_eq!(seen, (403, Some("istio-envoy"), words));
+}
+
+#[test]
+fn hydra_starts() {
+    // What it does has a subject of its own: `providers`.
+    let hydra = needs!(Hydra::start(&[]));
+    let keys = format!("{}.well-known/jwks.json", hydra.issuer());
+    let keys = testkit::http::get(&keys, &[]).document();
+    assert_eq!(keys["keys"][0]["alg"], "RS256", "{}", hydra.log());
 }
 
 // ---------------------------------------------------------------- clients

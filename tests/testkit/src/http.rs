@@ -25,7 +25,7 @@ use url::form_urlencoded;
 
 use connection::accept_loop;
 
-pub use client::{get, post};
+pub use client::{get, post, send_json};
 pub use forward::forward;
 pub use tls::TestCa;
 

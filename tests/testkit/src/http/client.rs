@@ -18,6 +18,12 @@ pub fn post(url: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Res
     send("POST", url, &[&[kind], headers].concat(), form.into_bytes())
 }
 
+/// Sends a JSON document (`POST`, `PUT`) and returns the answer, whatever it is.
+pub fn send_json(method: &str, url: &str, document: &Value) -> Response {
+    let kind = [("Content-Type", "application/json")];
+    send(method, url, &kind, document.to_string().into_bytes())
+}
+
 fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
     let url = Url::parse(url).expect("an address");
     let host = url.host_str().expect("a host");

@@ -21,6 +21,7 @@ const PEER: GoPeer = GoPeer {
     go_mod: include_str!("dex/go.mod"),
     go_sum: include_str!("dex/go.sum"),
     main: None,
+    tags: None,
 };
 
 /// Is somebody who can log in.

@@ -11,6 +11,7 @@ const PEER: GoPeer = GoPeer {
     go_mod: include_str!("google_oauth2/go.mod"),
     go_sum: include_str!("google_oauth2/go.sum"),
     main: Some(include_str!("google_oauth2/main.go")),
+    tags: None,
 };
 
 /// Returns a program that prints an access token of the default credentials.

@@ -53,17 +53,27 @@ pub struct GoPeer {
     pub go_mod: &'static str,
     pub go_sum: &'static str,
     pub main: Option<&'static str>,
+    /// What it is to be built with, and with a C compiler.
+    pub tags: Option<&'static str>,
+}
+
+impl GoPeer {
+    /// Returns where it is, once it is built.
+    fn product(&self) -> PathBuf {
+        let texts = [self.go_mod, self.go_sum].into_iter();
+        let texts: Vec<&str> = texts.chain(self.main).chain(self.tags).collect();
+        cache().join(format!("{}-{}", self.name, key(&texts)))
+    }
+
+    pub fn is_built(&self) -> bool {
+        self.product().exists()
+    }
 }
 
 /// Returns the built program; the first call on a machine takes minutes.
 pub fn go_peer(peer: &GoPeer) -> Found<PathBuf> {
     let go = on_path("go").ok_or_else(|| Missing::new("go (1.26 or newer)"))?;
-    let texts: Vec<&str> = [peer.go_mod, peer.go_sum]
-        .into_iter()
-        .chain(peer.main)
-        .collect();
-    let key = key(&texts);
-    let product = cache().join(format!("{}-{key}", peer.name));
+    let product = peer.product();
     once(&product, |log| {
         let module = tempfile::tempdir().expect("a temporary folder");
         fs::write(module.path().join("go.mod"), peer.go_mod).expect("go.mod");
@@ -76,10 +86,11 @@ pub fn go_peer(peer: &GoPeer) -> Found<PathBuf> {
         let mut build = process::command(&go);
         build
             .current_dir(module.path())
-            .args(["build", "-buildvcs=false"])
+            .args(["build", "-buildvcs=false", "-tags"])
+            .arg(peer.tags.unwrap_or_default())
             .arg("-o")
             .args([fresh.as_os_str(), peer.package.as_ref()])
-            .env("CGO_ENABLED", "0")
+            .env("CGO_ENABLED", if peer.tags.is_some() { "1" } else { "0" })
             .env("GOFLAGS", "-mod=readonly")
             .env("GOWORK", "off");
         run_step(peer.name, build, log)?;

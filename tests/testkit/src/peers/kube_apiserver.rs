@@ -20,6 +20,7 @@ const PEER: GoPeer = GoPeer {
     go_mod: include_str!("kube_apiserver/go.mod"),
     go_sum: include_str!("kube_apiserver/go.sum"),
     main: Some(include_str!("kube_apiserver/main.go")),
+    tags: None,
 };
 
 /// Is who makes the tokens, and for which client.

@@ -15,6 +15,7 @@ const NEWEST: GoPeer = GoPeer {
     go_mod: include_str!("kubectl/go.mod"),
     go_sum: include_str!("kubectl/go.sum"),
     main: Some(include_str!("kubectl/main.go")),
+    tags: None,
 };
 
 /// Is the oldest one whose exec plugins speak `client.authentication.k8s.io/v1` as we do.

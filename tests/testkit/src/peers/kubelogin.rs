@@ -13,6 +13,7 @@ const PEER: GoPeer = GoPeer {
     go_mod: include_str!("kubelogin/go.mod"),
     go_sum: include_str!("kubelogin/go.sum"),
     main: None,
+    tags: None,
 };
 
 /// Returns the built program.

@@ -64,6 +64,7 @@ fn client_go() -> Found<Vec<OsString>> {
         go_mod: include_str!("kubernetes_clients/go/go.mod"),
         go_sum: include_str!("kubernetes_clients/go/go.sum"),
         main: Some(include_str!("kubernetes_clients/go/client.go")),
+        tags: None,
     };
     Ok(vec![install::go_peer(&PEER)?.into()])
 }

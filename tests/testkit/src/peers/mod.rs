@@ -1,10 +1,12 @@
-//! Real servers and clients for the tests, on loopback: Dex, oauth2-proxy, Envoy, OpenLDAP, Apache
-//! with `mod_auth_openidc`, gnome-keyring, KeePassXC, kubectl and Python's requests and kfp.
+//! Real servers and clients for the tests, on loopback: Dex, oauth2-proxy, Envoy, oidc-provider,
+//! Hydra, OpenLDAP, Apache with `mod_auth_openidc`, Chromium, gnome-keyring, KeePassXC, kubectl and
+//! Python's requests and kfp.
 //!
 //! [`front_door`] ties the servers into a Kubeflow-like front door, [`stock_door`] into that of a
-//! stock Kubeflow with its gateway; the other modules start one peer each. [`install`] builds what comes from a registry, once for a machine; what comes with
-//! the system is listed in `debian-packages.txt`. A peer that cannot be had is [`Missing`]:
-//! [`needs!`] skips the test there, and fails it where `CI=true`.
+//! stock Kubeflow with its gateway; the other modules start one peer each. [`install`] builds what
+//! comes from a registry, once for a machine; what comes with the system is listed in
+//! `debian-packages.txt`. A peer that cannot be had is [`Missing`]: [`needs!`] skips the test there,
+//! and fails it where `CI=true`.
 //!
 //! Every peer has its own port, its own temporary folder and its own log, and ends with its owner.
 
@@ -17,6 +19,7 @@ pub mod dex;
 pub mod envoy;
 pub mod front_door;
 pub mod google_oauth2;
+pub mod hydra;
 pub mod install;
 pub mod keepassxc;
 pub mod keyring;

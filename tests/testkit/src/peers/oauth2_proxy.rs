@@ -18,6 +18,7 @@ const PEER: GoPeer = GoPeer {
     go_mod: include_str!("oauth2-proxy/go.mod"),
     go_sum: include_str!("oauth2-proxy/go.sum"),
     main: None,
+    tags: None,
 };
 
 /// Is the name that Kubeflow's manifests give to the session.
