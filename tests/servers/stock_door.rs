@@ -5,6 +5,7 @@
 
 mod dex_clients;
 mod gateway;
+mod kubelogin;
 mod machines;
 
 use serde_json::{Value, json};
