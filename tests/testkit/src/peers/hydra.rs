@@ -84,6 +84,8 @@ impl Hydra {
         let origins = [issuer.trim_end_matches('/'), &admin_origin];
         let is_ready = |origin: &&str| get(origin, "/health/ready") == 200;
         process.wait_until(|| origins.iter().all(is_ready));
+        // Its keys are made when they are asked for, on a busy machine not within its own time limit.
+        process.wait_until(|| get(origins[0], "/.well-known/jwks.json") == 200);
         for client in clients {
             let url = format!("{admin_origin}/admin/clients");
             let made = http::send_json("POST", &url, &client.metadata());
