@@ -237,6 +237,61 @@ fn a_device_gets_a_token_once_a_person_has_logged_in() {
 }
 
 #[test]
+fn a_client_with_redirects_lets_no_device_in_unless_it_names_dexs_own() {
+    let client = |id, secret, redirects: &[&str]| Client {
+        id,
+        secret,
+        redirect_uris: redirects.iter().map(|&uri| uri.to_owned()).collect(),
+    };
+    let loopback = "http://127.0.0.1:8000/callback";
+    let mut options = Options::default();
+    options.dex.clients = vec![
+        client("without", None, &[loopback]),
+        client("with", None, &[loopback, "/device/callback"]),
+    ];
+    let door = needs!(StockDoor::start(options));
+    for (id, is_let_in) in [("without", false), ("with", true)] {
+        let started = device_code(&door, id);
+        let page = approve(&door, &text(&started, "user_code"));
+        let words = page.words();
+        let seen = (page.status, words.contains("Login Successful for"));
+        let wanted = if is_let_in { (200, true) } else { (400, false) };
+        assert_eq!(seen, wanted, "{id}: {words}");
+        let poll = door.token(&[
+            ("grant_type", DEVICE_CODE),
+            ("client_id", id),
+            ("device_code", &text(&started, "device_code")),
+        ]);
+        if is_let_in {
+            assert_eq!(poll.status, 200, "{}", poll.words());
+        } else {
+            assert!(words.contains("Unregistered redirect_uri"), "{words}");
+            assert_refused(&poll, 400, "authorization_pending");
+        }
+    }
+}
+
+#[test]
+fn of_many_refreshes_at_once_one_succeeds() {
+    let door = needs!(StockDoor::stock());
+    let token = refresh_token(&door);
+    let answers: Vec<Response> = thread::scope(|scope| {
+        let runs: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| refresh(&door, &token)))
+            .collect();
+        let answers = runs.into_iter().map(|run| run.join().expect("an answer"));
+        answers.collect()
+    });
+    let (good, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|one| one.status == 200);
+    assert_eq!(good.len(), 1, "{answers:?}");
+    for answer in refused {
+        assert_refused(answer, 400, "invalid_request");
+    }
+    let next = text(&good[0].document(), "refresh_token");
+    assert_eq!(refresh(&door, &next).status, 200);
+}
+
+#[test]
 fn the_pauses_between_polls_are_seen_and_answers_may_be_changed() {
     let door = needs!(StockDoor::stock());
     let device_code = text(&device_code(&door, CLIENT_ID), "device_code");
