@@ -219,15 +219,21 @@ def environment(**more):
 
 
 def is_red(programs, check, root, file=None):
-    """Runs one of the checks over a copy of the contract."""
-    variables = {"KFP_CREDENTIAL_CONTRACT_ROOT": root}
+    """Runs one of the checks over a copy of the contract, as far as its first red test."""
+    scratch = root / "tmp"
+    scratch.mkdir(exist_ok=True)
+    variables = environment(KFP_CREDENTIAL_CONTRACT_ROOT=root, TMPDIR=scratch)
     program, filters = CHECKS[check]
     if file and "/vectors/" in file and "/parts/" not in file and program == "vectors":
         # Of the vectors the one that was changed: its test has the file's name.
         filters = ["--exact", str(pathlib.Path(file).relative_to("protocol/vectors").with_suffix(""))]
-    done = subprocess.run([programs[program], "--quiet", *filters], cwd=ROOT, env=environment(**variables),
-                          capture_output=True)
-    return done.returncode != 0
+    with subprocess.Popen([programs[program], *filters], cwd=ROOT, env=variables, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as tests:
+        for line in tests.stdout:
+            if line.startswith("test ") and line.rstrip().endswith("FAILED"):
+                tests.kill()
+                return True
+    return tests.returncode != 0
 
 
 def copied(folder):
@@ -261,7 +267,8 @@ def try_all(renamings, programs, workers):
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             return list(zip(renamings, pool.map(noticed, renamings)))
     finally:
-        shutil.rmtree(folder)
+        # What a killed test had started may be writing still.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def try_rust(renamings, work):
