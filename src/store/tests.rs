@@ -401,10 +401,10 @@ fn what_cannot_be_read_back_is_a_miss_with_a_word() {
         json.to_string()
     };
     for (json, word) in [
-        (String::new(), "no valid entry"),
-        ("{\"version\":1".to_owned(), "no valid entry"),
-        (good().to_string()[..200].to_owned(), "no valid entry"),
-        (changed("credential", "hunter2".into()), "no valid entry"),
+        (String::new(), "not a valid entry"),
+        ("{\"version\":1".to_owned(), "not a valid entry"),
+        (good().to_string()[..200].to_owned(), "not a valid entry"),
+        (changed("credential", "hunter2".into()), "not a valid entry"),
         (changed("version", 2.into()), "version 2"),
         (
             changed("key", "https://elsewhere.example.com method=dex".into()),

@@ -170,7 +170,7 @@ fn a_session_that_still_lives_is_answered_while_another_process_renews_it() {
     gate.wait_for(1);
     owner.signal("STOP");
     let old = get_as(&home, &door, USER).run().assert_success();
-    let old = old.assert_says("the stored one still lives: [login-in-progress]");
+    let old = old.assert_says("the stored one is still valid: [login-in-progress]");
     assert!(old.elapsed < Duration::from_secs(1), "{}", old.shown());
     assert_eq!(cookie(&old), cookie(&first));
     owner.signal("CONT");

@@ -85,7 +85,7 @@ fn an_open_pipelines_needs_no_credential() {
     assert!(status.get("cookies").is_none() && status.get("token").is_none());
     get(&home, &server, &["-v", "--refresh"])
         .assert_success()
-        .assert_says("asks for no login");
+        .assert_says("requires no login");
     let heard = server.requests();
     assert!(
         heard
