@@ -320,6 +320,7 @@ def main():
             renamings += of_vectors("documents/valid", ["formats", "documents"], chosen.all)
             renamings += of_vectors("exec/valid", ["formats", "exec"], chosen.all)
             renamings += of_vectors("clients", ["formats", "client"], chosen.all)
+            renamings += of_vectors("bases", ["formats"], chosen.all)
     renamings = [one for one in renamings if chosen.only in f"{one.kind} {one.file}"]
     results = try_rust(renamings, chosen.work) if chosen.rust else try_all(renamings, built(ROOT), os.cpu_count())
 

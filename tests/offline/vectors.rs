@@ -1,6 +1,7 @@
 //! What holds of the vectors of `protocol/vectors` together. Each of them is played by the program `vectors`.
 
 mod contract;
+mod merge;
 mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use testkit::bases::BASES;
 use testkit::clients::table::COLUMNS;
 use testkit::clients::vector::{
     Asked, ClientVector, ClientsSay, DocumentVector, ExecFound, Outcome, SchemaSays, read_all,
 };
 use testkit::clients::words::Words;
 use testkit::clients::{documents, exec};
-use testkit::contract::{assert_valid, closed, read_json};
+use testkit::contract::{assert_valid, closed, files_of, plain_exec_credential, read_json, stem};
 
 /// The topics that share the last column of the table.
 const OTHER_TOPICS: [&str; 9] = [
@@ -87,19 +88,7 @@ fn the_folders_hold_what_they_are_named_for() {
 #[test]
 fn what_is_unknown_is_named_and_all_else_is_in_the_schemas() {
     let schema = closed(read_json("protocol/document.schema.json"));
-    let mut words = Words::default();
-    words.set_now();
-    let certificates = [
-        "own-certificate",
-        "own-certificate-data",
-        "another-certificate",
-    ];
-    let words_of_files = ["home", "port", "ca", "ca-data", "another-ca"];
-    for word in certificates.into_iter().chain(words_of_files) {
-        words.set(word, "1");
-    }
-    words.set("origin", "http://127.0.0.1:1");
-    words.set("other", "http://127.0.0.1:2");
+    let words = every_word();
     let check = |name: &str, document: &Value, unknown: &[String]| {
         let known = without(document, &unknown.iter().map(String::as_str).collect());
         assert_valid(&schema, &words.in_json(&known), name);
@@ -142,6 +131,33 @@ fn what_is_unknown_is_named_and_all_else_is_in_the_schemas() {
 }
 
 #[test]
+fn each_base_is_a_document_and_in_use() {
+    let schema = read_json("protocol/document.schema.json");
+    let plain = plain_exec_credential(schema.clone());
+    let whole = closed(schema);
+    let words = every_word();
+    let folders = ["documents/valid", "documents/invalid", "clients", "runs"];
+    let vectors = folders.map(|folder| files_of(&format!("protocol/vectors/{folder}"), "json"));
+    let texts: Vec<String> = vectors
+        .concat()
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let bases = files_of(BASES, "json");
+    assert!(!bases.is_empty());
+    for base in bases {
+        let name = stem(&base);
+        let document = words.in_json(&read_json(&format!("{BASES}/{name}.json")));
+        let has_our_part = document["status"].get("kfp").is_some();
+        assert_eq!(has_our_part, name != "pod-token-exec", "{name}");
+        let schema = if has_our_part { &whole } else { &plain };
+        assert_valid(schema, &document, &name);
+        let used = format!("\"base\": \"{name}\"");
+        assert!(texts.iter().any(|text| text.contains(&used)), "{used}");
+    }
+}
+
+#[test]
 fn every_error_of_a_client_has_a_vector() {
     let table = read_json("protocol/errors.json");
     let rows = table["clientErrors"].as_array().unwrap().iter();
@@ -154,6 +170,28 @@ fn every_error_of_a_client_has_a_vector() {
         .collect();
     let missing: BTreeSet<&&str> = slugs.difference(&tried).collect();
     assert!(!slugs.is_empty() && missing.is_empty(), "{missing:?}");
+}
+
+/// Gives every placeholder that a document may have some meaning.
+fn every_word() -> Words {
+    let mut words = Words::default();
+    words.set_now();
+    for word in [
+        "own-certificate",
+        "own-certificate-data",
+        "another-certificate",
+        "home",
+        "port",
+        "ca",
+        "ca-data",
+        "another-ca",
+        "token:pod",
+    ] {
+        words.set(word, "1");
+    }
+    words.set("origin", "http://127.0.0.1:1");
+    words.set("other", "http://127.0.0.1:2");
+    words
 }
 
 /// Takes the fields of these names away, wherever they are.

@@ -17,6 +17,7 @@
 //! It is a crate so that it is compiled once, not once for each program that uses it.
 
 #[cfg(unix)]
+pub mod bases;
 pub mod clients;
 pub mod contract;
 pub mod dice;

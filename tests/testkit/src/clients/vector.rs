@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bases::with_documents;
 use crate::contract::{files_of, stem};
 
 const VECTORS: &str = "protocol/vectors";
@@ -20,7 +21,9 @@ pub fn read_all<Vector: DeserializeOwned>(folder: &str) -> BTreeMap<String, Vect
 /// Reads one vector; a key that the format does not know is a fault.
 fn read<Vector: DeserializeOwned>(file: &Path) -> Vector {
     let text = std::fs::read(file).expect("a vector");
-    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    serde_json::from_slice(&text)
+        .and_then(|vector| serde_json::from_value(with_documents(vector)))
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 // -------------------------------------------------------------- documents

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bases::with_documents;
 use crate::contract;
 
 #[derive(Deserialize)]
@@ -234,7 +235,9 @@ impl Vector {
     }
 
     pub fn parse(text: &str) -> Result<Self, String> {
-        let vector: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let vector: Self = serde_json::from_str(text)
+            .and_then(|vector| serde_json::from_value(with_documents(vector)))
+            .map_err(|error| error.to_string())?;
         vector.check()?;
         Ok(vector)
     }
