@@ -7,7 +7,6 @@ use clap::Args;
 
 use crate::cli::Setting;
 use crate::config::context::{Connection, Context};
-use crate::config::method::Method;
 use crate::config::options::{ContactOptions, TargetOptions};
 use crate::endpoint::is_loopback;
 use crate::environment;
@@ -89,13 +88,8 @@ pub(super) fn run(mut setting: Setting<'_, '_>, options: GetOptions) -> Result<(
 
 /// Refuses, before anybody is contacted, what the form cannot carry or the client should not get.
 fn check_form(context: &Context, format: Format, exec: Option<&ExecInfo>) -> Result<()> {
-    match context.method {
-        Method::Dex(_) => format.check_kind("cookie")?,
-        Method::None => format.check_kind("none")?,
-        Method::Iap(_) | Method::Gcp(_) | Method::TokenFile(_) | Method::Oidc(_) => {
-            format.check_kind("bearer")?;
-        }
-        Method::Detect(_) => {}
+    if let Some(keys) = context.method.keys() {
+        format.check_kind(keys.kind)?;
     }
     let (Some(server), Some(endpoint)) = (
         exec.map(ExecInfo::server_origin).transpose()?.flatten(),

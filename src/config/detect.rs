@@ -41,14 +41,7 @@ pub(super) fn adjust_method(context: &mut Context, inputs: &Inputs<'_>) -> Resul
         }),
         None => method,
     };
-    match &mut context.method {
-        Method::Detect(dex) | Method::Dex(dex) => dex.adjust(inputs),
-        Method::TokenFile(file) => file.adjust(inputs, &sdk),
-        Method::Iap(iap) => iap.adjust(inputs, &sdk),
-        Method::Gcp(google) => google.settle(environment),
-        Method::Oidc(oidc) => oidc.adjust(inputs)?,
-        Method::None => {}
-    }
+    context.method.adjust(inputs, &sdk)?;
     context.left_aside = sdk.left_aside(matches!(context.method, Method::TokenFile(_)));
     Ok(())
 }

@@ -23,7 +23,9 @@ pub use token_file::TokenFile;
 
 use crate::config::check::Check;
 use crate::config::file::ContextEntry;
+use crate::config::inputs::Inputs;
 use crate::config::options::TargetOptions;
+use crate::config::sdk_variables::SdkVariables;
 use crate::config::source::Source;
 use crate::error::{Error, Result, Slug};
 
@@ -59,6 +61,8 @@ pub struct Account<'a> {
 pub struct Keys {
     /// The method's name, which is its block's key.
     pub name: &'static str,
+    /// The kind of credential that it gives, as the document's `type` has it.
+    pub kind: &'static str,
     /// The method where the block is empty.
     pub empty: fn() -> Method,
     /// Gives a context's block, as written.
@@ -99,6 +103,7 @@ pub static METHODS: [&Keys; 6] = [&DEX, &IAP, &GCP, &TOKEN_FILE, &OIDC, &NONE];
 /// The method that `--username` means where nothing says another one.
 pub static DEX: Keys = Keys {
     name: "dex",
+    kind: "cookie",
     empty: || Method::Dex(Dex::default()),
     written: |entry| entry.dex.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.dex.as_ref()?.meant(check)),
@@ -108,6 +113,7 @@ pub static DEX: Keys = Keys {
 
 static IAP: Keys = Keys {
     name: "iap",
+    kind: "bearer",
     empty: || Method::Iap(Iap::default()),
     written: |entry| entry.iap.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.iap.as_ref()?.meant(check).map(Method::Iap)),
@@ -117,6 +123,7 @@ static IAP: Keys = Keys {
 
 static GCP: Keys = Keys {
     name: "gcp",
+    kind: "bearer",
     empty: || Method::Gcp(Google::default()),
     written: |entry| entry.gcp.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.gcp.as_ref()?.meant(check).map(Method::Gcp)),
@@ -126,6 +133,7 @@ static GCP: Keys = Keys {
 
 static TOKEN_FILE: Keys = Keys {
     name: "token-file",
+    kind: "bearer",
     empty: || Method::TokenFile(TokenFile::default()),
     written: |entry| entry.token_file.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| {
@@ -139,6 +147,7 @@ static TOKEN_FILE: Keys = Keys {
 
 static OIDC: Keys = Keys {
     name: "oidc",
+    kind: "bearer",
     empty: || Method::Oidc(Oidc::default()),
     written: |entry| entry.oidc.as_ref().map(|block| block as &dyn Block),
     meant: |entry, check| Some(entry.oidc.as_ref()?.meant(check).map(Method::Oidc)),
@@ -148,6 +157,7 @@ static OIDC: Keys = Keys {
 
 static NONE: Keys = Keys {
     name: "none",
+    kind: "none",
     empty: || Method::None,
     written: |entry| entry.none.as_ref().map(|block| block as &dyn Block),
     meant: |entry, _| entry.none.as_ref().map(|_| Ok(Method::None)),
@@ -239,6 +249,19 @@ impl Method {
             Method::Oidc(_) => Some(&OIDC),
             Method::None => Some(&NONE),
         }
+    }
+
+    /// Lets options and variables adjust what the context says.
+    pub(super) fn adjust(&mut self, inputs: &Inputs<'_>, sdk: &SdkVariables<'_>) -> Result<()> {
+        match self {
+            Method::Detect(dex) | Method::Dex(dex) => dex.adjust(inputs),
+            Method::TokenFile(file) => file.adjust(inputs, sdk),
+            Method::Iap(iap) => iap.adjust(inputs, sdk),
+            Method::Gcp(google) => google.settle(inputs.environment),
+            Method::Oidc(oidc) => oidc.adjust(inputs)?,
+            Method::None => {}
+        }
+        Ok(())
     }
 
     /// What `login --save-context` writes of the method's own keys, where it logged in as `found` says.

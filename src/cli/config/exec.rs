@@ -39,7 +39,8 @@ pub(super) fn print(setting: &mut Setting<'_, '_>, kfp_sdk: bool) -> Result<()> 
 /// need no more.
 pub(super) fn print_kubeconfig(setting: &mut Setting<'_, '_>) -> Result<()> {
     let run = HelperRun::of(setting)?;
-    if matches!(run.method, Method::Dex(_) | Method::None) {
+    let keys = run.method.keys();
+    if keys.is_some_and(|keys| keys.kind != "bearer") {
         setting.tell(&format!(
             "Note: the method {} gives no bearer token, and Kubernetes clients accept nothing else; they will show this program's error.",
             run.method.name()
