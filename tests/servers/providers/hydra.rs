@@ -9,11 +9,12 @@ use testkit::ec_key::EcKey;
 use testkit::google::jwt::{claims, now};
 use testkit::http::{self, Response, Server};
 use testkit::kfp_api::SEEN_USER;
+use testkit::oauth::{CLIENT_ASSERTION, VERIFIER, challenge};
 use testkit::peers::curl::Curl;
 use testkit::peers::envoy::Trusted;
 use testkit::peers::hydra::{Client, Hydra, USER};
 use testkit::peers::oidc_provider::Proof;
-use testkit::peers::stock_door::{Options, StockDoor, VERIFIER, challenge};
+use testkit::peers::stock_door::{Options, StockDoor};
 use testkit::peers::{install, needs};
 
 const SECRET: &str = "a secret of a machine";
@@ -125,10 +126,7 @@ fn a_machine_asks_for_its_audience_in_its_own_way() {
         }));
         let fields = [
             ("grant_type", "client_credentials"),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
+            ("client_assertion_type", CLIENT_ASSERTION),
             ("client_assertion", &assertion),
         ];
         token(&hydra, &fields, &[])

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use testkit::ec_key::EcKey;
 use testkit::google::jwt::{ACCOUNT, claims, now};
 use testkit::http::{self, Request, Response, Server};
+use testkit::oauth::{CLIENT_ASSERTION, DEVICE_CODE, VERIFIER, challenge};
 use testkit::peers::curl::Curl;
 use testkit::peers::oidc_provider::{Client, OidcProvider, Options, Pages, Proof};
-use testkit::peers::stock_door::{DEVICE_CODE, VERIFIER, challenge};
 use testkit::peers::{install, needs};
 
 const SECRET: &str = "a secret: with + and %";
@@ -308,10 +308,7 @@ fn a_client_proves_itself_in_its_own_way() {
             &[
                 grant,
                 ("client_id", id),
-                (
-                    "client_assertion_type",
-                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                ),
+                ("client_assertion_type", CLIENT_ASSERTION),
                 ("client_assertion", &assertion),
             ],
             &[],

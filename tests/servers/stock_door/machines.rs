@@ -6,6 +6,7 @@ use testkit::google::jwt::claims;
 use testkit::http::Response;
 use testkit::kfp_api::SEEN_USER;
 use testkit::machines::{MachineIssuer, OWNER, REPOSITORY, SERVICE_ACCOUNT};
+use testkit::oauth::TOKEN_EXCHANGE;
 use testkit::peers::dex::Connector;
 use testkit::peers::envoy::Trusted;
 use testkit::peers::stock_door::{CLIENT_ID, ISSUER, Options, StockDoor};
@@ -13,7 +14,6 @@ use testkit::peers::{Found, needs};
 
 use super::{SCOPE, assert_refused, text};
 
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const GITHUB: &str = "github-actions";

@@ -8,6 +8,7 @@
 //! | [`front_door`] | Dex and oauth2-proxy as a stand-in, in the process of the test |
 //! | [`google`] | Google's servers as stand-ins |
 //! | [`ec_key`] | a key that signs ES256 |
+//! | [`oauth`] | words that every client of OAuth needs |
 //! | [`machines`] | who says who a machine is: a CI's runner, a cluster |
 //! | [`peers`] | real servers and clients, built or installed once for a machine |
 //! | [`clients`] | the clients of `protocol/clients` at work |
@@ -28,6 +29,7 @@ pub mod google;
 pub mod http;
 pub mod kfp_api;
 pub mod machines;
+pub mod oauth;
 pub mod outside;
 #[cfg(unix)]
 pub mod peers;

@@ -265,7 +265,7 @@ fn config(options: Options, issuer: &str, port: &Port) -> Value {
     if let Some(life) = options.device_requests {
         config["expiry"]["deviceRequests"] = life.into();
     }
-    // Dex does not start with a connector that is not there.
+    // What is not there would be offered in vain.
     let is_local = |id: &&str| *id != "local" || options.static_passwords;
     if let Some(id) = options.password_connector.filter(is_local) {
         config["oauth2"]["passwordConnector"] = id.into();

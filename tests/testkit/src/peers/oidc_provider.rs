@@ -19,9 +19,9 @@ use tempfile::TempDir;
 use super::install::{self, cache};
 use super::ports::Port;
 use super::process::{self, Process};
-use super::stock_door::DEVICE_CODE;
 use super::{Found, Missing};
 use crate::google::jwt;
+use crate::oauth::DEVICE_CODE;
 
 const SERVER: &str = include_str!("oidc_provider/server.mjs");
 const PACKAGE: &str = include_str!("oidc_provider/package.json");

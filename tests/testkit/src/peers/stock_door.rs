@@ -24,7 +24,8 @@ use super::ports::Port;
 use crate::http::{self, Request, Response, Server, forward};
 use crate::kfp_api;
 
-pub use login::{DEVICE_CODE, Landing, VERIFIER, challenge, walk};
+pub use crate::oauth::{DEVICE_CODE, VERIFIER, challenge};
+pub use login::{Landing, walk};
 pub use sso::{CONNECTOR, SingleSignOn};
 
 /// Is what Dex's tokens and its discovery name as the issuer.

@@ -3,25 +3,15 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::StockDoor;
 use crate::http::{self, Request, Response};
+use crate::oauth::{DEVICE_CODE, VERIFIER, challenge};
 use crate::peers::dex::Account;
 
-/// Is a code verifier of PKCE, RFC 7636.
-pub const VERIFIER: &str = "a-verifier-of-the-tests-that-is-long-enough-for-RFC-7636";
-
 const MOST_PAGES: usize = 12;
-
-/// Returns the challenge (S256) of [`VERIFIER`].
-pub fn challenge() -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
-}
 
 /// Is where a login ended.
 pub struct Landing {
@@ -74,9 +64,6 @@ pub fn walk(base: &str, authorization_url: &str, account: Account) -> Landing {
     }
     Landing { url, answer }
 }
-
-/// Is the grant of RFC 8628.
-pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 impl StockDoor {
     /// Returns the pauses between the polls for a device's token so far.
