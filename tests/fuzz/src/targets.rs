@@ -12,6 +12,7 @@ mod entry;
 mod exec_info;
 mod google;
 mod jwt;
+mod oidc;
 mod page;
 mod parted;
 mod sdk_context;
@@ -21,7 +22,7 @@ mod walk;
 
 use std::sync::LazyLock;
 
-const ALL: [(&str, fn(&[u8])); 18] = [
+const ALL: [(&str, fn(&[u8])); 19] = [
     ("answer", answer::run),
     ("callback", callback::run),
     ("client", client::run),
@@ -34,6 +35,7 @@ const ALL: [(&str, fn(&[u8])); 18] = [
     ("exec_info", exec_info::run),
     ("google", google::run),
     ("jwt", jwt::run),
+    ("oidc", oidc::run),
     ("page", page::run),
     ("parted", parted::run),
     ("sdk_context", sdk_context::run),

@@ -121,9 +121,9 @@ fn an_answer_of_another_provider_is_left_aside() {
         let found = pairs.find(|(key, _)| key == name);
         found.expect("a parameter").1.into_owned()
     };
-    let (back, state) = (query("redirect_uri"), query("state"));
+    let (back, asked) = (query("redirect_uri"), query("state"));
     for issuer in ["&iss=https%3A%2F%2Fevil.example.com", ""] {
-        let answer = http::get(&format!("{back}/?code=c&state={state}{issuer}"), &[]);
+        let answer = http::get(&format!("{back}/?code=c&state={asked}{issuer}"), &[]);
         assert_eq!(answer.status, 404, "{issuer}");
     }
     let curl = Curl::new(None);

@@ -133,7 +133,10 @@ fn check_password(context: &Context, arrived: &[Arrived]) {
         "{} passwords",
         with_password.len()
     );
-    let login_origins = context.method.dex().map(|dex| dex.login_origins.as_slice());
+    let login_origins = match &context.method {
+        Method::Detect(dex) | Method::Dex(dex) => Some(dex.login_origins.as_slice()),
+        _ => None,
+    };
     for one in with_password {
         let origin = Origin::of(&one.url);
         let is_own = endpoint.origin().is_or_upgrades_to(&origin)
