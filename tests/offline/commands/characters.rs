@@ -323,12 +323,11 @@ fn python_and_curl_read_the_jar_and_the_document_as_they_were_meant() {
     needs!(install::program("python3", "python3"));
     let server = Server::start(|_| Response::text(200, "ok"));
     let home = Sandbox::new();
-    let script = "import http.cookiejar, json, sys\n\
-        jar = http.cookiejar.MozillaCookieJar(sys.argv[1])\njar.load()\n\
-        print(json.dumps([[c.name, c.value, c.domain, c.path, c.secure, c.is_expired()] for c in jar]))\n";
-    for odd in ODD.map(|odd| odd.replace(';', ",")) {
+    let (mut jars, mut documents) = (Vec::new(), Vec::new());
+    let odds = ODD.map(|odd| odd.replace(';', ","));
+    for (number, odd) in odds.iter().enumerate() {
         let cookies = vec![
-            cookie("plain", &odd, true, false),
+            cookie("plain", odd, true, false),
             cookie("s_0", &format!("x{odd}"), true, true),
         ];
         let credential = answer_of(Material::Cookies(cookies)).0;
@@ -339,17 +338,8 @@ fn python_and_curl_read_the_jar_and_the_document_as_they_were_meant() {
             None,
             Format::Netscape,
         );
-        let jar = home.file("jar", &text).to_string_lossy().into_owned();
-        let read: Value = serde_json::from_str(&fed("python3", &["-c", script, &jar], "")).unwrap();
-        let row = |name: &str, value: &str| json!([name, value, "127.0.0.1", "/", false, false]);
-        let expected = [row("plain", &odd), row("s_0", &format!("x{odd}"))];
-        let rows = read.as_array().unwrap();
-        assert_eq!(rows.len(), 2, "{text}");
-        assert!(
-            expected.iter().all(|row| rows.contains(row)),
-            "{read}\n{text}"
-        );
-
+        let jar = home.file(&format!("jar-{number}"), &text);
+        let jar = jar.to_string_lossy().into_owned();
         server.clear();
         fed("curl", &["-q", "-sS", "-b", &jar, &server.origin()], "");
         assert_eq!(
@@ -357,25 +347,57 @@ fn python_and_curl_read_the_jar_and_the_document_as_they_were_meant() {
             Some(odd.as_str()),
             "{text}"
         );
-
-        let text = printed(
+        jars.push((jar, text));
+        documents.push(printed(
             &credential,
             ConnectionView::default(),
-            &[("X-Odd", &odd)],
+            &[("X-Odd", odd)],
             None,
             Format::Json,
+        ));
+    }
+
+    // One Python for all of them, as its start is what takes time.
+    let script = "import http.cookiejar, json, sys\n\
+        for name in sys.argv[1:]:\n\
+        \x20 jar = http.cookiejar.MozillaCookieJar(name)\n\
+        \x20 jar.load()\n\
+        \x20 print(json.dumps([[c.name, c.value, c.domain, c.path, c.secure, c.is_expired()] for c in jar]))\n";
+    let names = jars.iter().map(|(jar, _)| jar.as_str());
+    let read = fed(
+        "python3",
+        &["-c", script].into_iter().chain(names).collect::<Vec<_>>(),
+        "",
+    );
+    let read: Vec<Value> = lines_of_json(&read);
+    assert_eq!(read.len(), odds.len());
+    for ((rows, odd), (_, text)) in read.iter().zip(&odds).zip(&jars) {
+        let row = |name: &str, value: &str| json!([name, value, "127.0.0.1", "/", false, false]);
+        let expected = [row("plain", odd), row("s_0", &format!("x{odd}"))];
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), 2, "{text}");
+        assert!(
+            expected.iter().all(|row| rows.contains(row)),
+            "{rows:?}\n{text}"
         );
-        let same = fed(
-            "python3",
-            &[
-                "-c",
-                "import json, sys; print(json.dumps(json.load(sys.stdin)))",
-            ],
-            &text,
-        );
-        let read: Value = serde_json::from_str(&same).unwrap();
-        assert_eq!(read, serde_json::from_str::<Value>(&text).unwrap());
+    }
+
+    let script = "import json, sys\n\
+        for text in sys.stdin.read().split('\\0'):\n\
+        \x20 print(json.dumps(json.loads(text)))\n";
+    let same = fed("python3", &["-c", script], &documents.join("\0"));
+    let read = lines_of_json(&same);
+    assert_eq!(read.len(), odds.len());
+    for ((read, odd), text) in read.iter().zip(&odds).zip(&documents) {
+        assert_eq!(*read, serde_json::from_str::<Value>(text).unwrap());
         assert_eq!(read["status"]["headers"]["X-Odd"][0], odd.as_str());
         assert_eq!(read["status"]["cookies"][0]["value"], odd.as_str());
     }
+}
+
+fn lines_of_json(text: &str) -> Vec<Value> {
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
 }
