@@ -1,4 +1,4 @@
-//! A storm: hundreds of hostile servers, made by chance, at every step of a login at Dex, of a login and a renewal at
+//! A storm: hostile servers by the hundred, made by chance, at every step of a login at Dex, of a login and a renewal at
 //! IAP, and of what a machine asks Google for.
 //!
 //! Each door is a server that behaves, but for one answer or a few, which the dice choose (`storm/mutation/`). Beside
@@ -28,7 +28,7 @@ use testkit::players::play_all;
 /// Is the seed of every run that names none.
 const SEED: u64 = 2026;
 /// How many doors are played by a run that does not say.
-const DOORS: u64 = 300;
+const DOORS: u64 = 150;
 /// How many are open at a time: most of them wait for something.
 const PLAYERS: usize = 12;
 
@@ -67,7 +67,7 @@ fn a_storm_of_hostile_servers() {
     let count = doors.end - doors.start;
     let (start, ca) = (Instant::now(), TestCa::generate());
     let storm: Mutex<Storm> = Mutex::default();
-    play_all(doors, PLAYERS, |door| {
+    let enter = |door| {
         let mut told = String::new();
         let played = catch_unwind(AssertUnwindSafe(|| {
             let tell = &mut |line: String| _ = writeln!(told, "  {line}");
@@ -83,7 +83,15 @@ fn a_storm_of_hostile_servers() {
                 .failures
                 .push((door, format!("{told}{}", words_of(&*panic)))),
         }
-    });
+    };
+    play_all(doors, PLAYERS, enter);
+    // A run that was late beside so many others has its time alone: reading a page of a mebibyte takes the unoptimised
+    // program more than a second of a processor.
+    let late = storm
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take_late();
+    late.into_iter().for_each(enter);
     let storm = storm.into_inner().unwrap_or_else(PoisonError::into_inner);
     // Not println!, which the test harness would swallow.
     writeln!(
@@ -119,6 +127,13 @@ impl Storm {
         self.visits_elsewhere += played.visits_elsewhere;
         self.slowest = self.slowest.max((played.elapsed, door));
         self.largest = self.largest.max((played.peak_memory, door));
+    }
+
+    /// Takes away the doors whose one fault is that a run was late.
+    fn take_late(&mut self) -> Vec<u64> {
+        let is_late = |failure: &mut (u64, String)| failure.1.contains(holds::LATE);
+        let late = self.failures.extract_if(.., is_late);
+        late.map(|(door, _)| door).collect()
     }
 
     fn summary(&self, seed: u64, count: u64, elapsed: Duration) -> String {

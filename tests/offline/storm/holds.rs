@@ -17,6 +17,8 @@ const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
 const CALM_LIMIT: Duration = Duration::from_secs(40);
 /// What a busy machine adds to a limit.
 const SLACK: Duration = Duration::from_secs(4);
+/// Is said of a run that took longer.
+pub(crate) const LATE: &str = "past the deadline";
 /// How much memory a run may have at once.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 
@@ -64,11 +66,7 @@ fn ended(run: Run<'_>, limit: Duration, sandbox: &Sandbox) -> Output {
     let session = running.id();
     let output = running.wait();
     let shown = || output.shown();
-    assert!(
-        output.elapsed <= limit + SLACK,
-        "past the deadline\n{}",
-        shown()
-    );
+    assert!(output.elapsed <= limit + SLACK, "{LATE}\n{}", shown());
     assert!(
         output.peak_memory <= MOST_MEMORY,
         "{} KiB of memory\n{}",
