@@ -20,9 +20,26 @@ pub fn on_one_line(text: &str) -> String {
     text.chars().map(kept).collect()
 }
 
+/// Lists names in a sentence, with `word` before the last one.
+pub fn listed(names: &[&str], word: &str) -> String {
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{breaks_a_line, on_one_line};
+    use super::{breaks_a_line, listed, on_one_line};
+
+    #[test]
+    fn names_are_listed_as_in_a_sentence() {
+        assert_eq!(listed(&["a", "b", "c"], "or"), "a, b or c");
+        assert_eq!(listed(&["a", "b"], "and"), "a and b");
+        assert_eq!(listed(&["a"], "or"), "a");
+        assert_eq!(listed(&[], "or"), "");
+    }
 
     #[test]
     fn every_control_character_and_line_end_is_known() {

@@ -144,18 +144,19 @@ impl Deadlines {
 }
 
 impl StoreChoice {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Auto,
+        Self::Keyring,
+        Self::Runtime,
+        Self::Keyutils,
+        Self::File,
+        Self::None,
+    ];
+
     /// Reads a store's name.
     pub fn parse(name: &str) -> Option<Self> {
-        [
-            Self::Auto,
-            Self::Keyring,
-            Self::Runtime,
-            Self::Keyutils,
-            Self::File,
-            Self::None,
-        ]
-        .into_iter()
-        .find(|store| store.name() == name)
+        Self::ALL.into_iter().find(|store| store.name() == name)
     }
 
     /// Tells whether a place was named that must work for a person who logs in.

@@ -20,6 +20,7 @@ use crate::config::source::HeaderValue;
 use crate::endpoint::{Endpoint, Origin, no_url};
 use crate::environment::Environment;
 use crate::error::Result;
+use crate::line::listed;
 
 /// Validates one entry of the file, before anything adjusts it.
 pub fn of_entry(
@@ -110,8 +111,12 @@ pub fn of_entry(
 }
 
 pub(super) fn parse_store(name: &str) -> Result<StoreChoice, String> {
-    StoreChoice::parse(name)
-        .ok_or_else(|| "it must be auto, keyring, runtime, keyutils, file or none".to_owned())
+    StoreChoice::parse(name).ok_or_else(|| {
+        format!(
+            "it must be {}",
+            listed(&StoreChoice::ALL.map(StoreChoice::name), "or")
+        )
+    })
 }
 
 /// Reads a duration such as `90s`, `10m` or `1h30m`.

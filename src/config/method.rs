@@ -28,6 +28,7 @@ use crate::config::options::TargetOptions;
 use crate::config::sdk_variables::SdkVariables;
 use crate::config::source::Source;
 use crate::error::{Error, Result, Slug};
+use crate::line::listed;
 
 /// How to log in.
 #[derive(Debug)]
@@ -210,11 +211,7 @@ pub fn by_name(name: &str) -> Option<&'static Keys> {
 
 /// Names all methods in a sentence, with `word` before the last one.
 pub fn names(word: &str) -> String {
-    let names: Vec<&str> = METHODS.iter().map(|keys| keys.name).collect();
-    match names.split_last() {
-        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
-        None => String::new(),
-    }
+    listed(&METHODS.map(|keys| keys.name), word)
 }
 
 /// Reads the block of a context, of which there is at most one.
