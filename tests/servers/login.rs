@@ -9,9 +9,9 @@ use serde_json::Value;
 use testkit::peers::dex::{self, Account};
 use testkit::peers::front_door::RealDoor;
 use testkit::peers::keyring::{Keyring, State};
-use testkit::peers::needs;
 use testkit::peers::slapd;
 use testkit::peers::visitor::Visitor;
+use testkit::peers::{Found, needs};
 use testkit::sandbox::{Output, Run, Sandbox, files_beneath};
 use testkit::terminal::Terminal;
 
@@ -220,12 +220,7 @@ fn a_context_is_saved_into_whichever_file_is_named() {
 
 #[test]
 fn a_first_saved_context_is_the_current_one_and_knows_the_typed_name_and_password() {
-    needs!(testkit::peers::install::program(
-        "secret-tool",
-        "libsecret-tools"
-    ));
-    let keyring = needs!(Keyring::start(State::Unlocked));
-    let door = needs!(RealDoor::sign_in_page());
+    let (keyring, door) = needs!(keyring_and_door());
     let (user, terminal) = (person(), Terminal::open());
     keyring.serve(&user);
     let options = [
@@ -351,12 +346,7 @@ fn status_and_logout_tell_what_is_stored() {
 
 #[test]
 fn logout_of_all_leaves_nothing_anywhere() {
-    needs!(testkit::peers::install::program(
-        "secret-tool",
-        "libsecret-tools"
-    ));
-    let keyring = needs!(Keyring::start(State::Unlocked));
-    let door = needs!(RealDoor::sign_in_page());
+    let (keyring, door) = needs!(keyring_and_door());
     let user = person();
     keyring.serve(&user);
     user.config(&two_contexts(&door));
@@ -447,6 +437,12 @@ fn log_in(home: &Sandbox, door: &RealDoor, more: &[&str]) -> Output {
         .stdin(password)
         .run()
         .assert_success()
+}
+
+/// Starts a keyring that can be searched, and a front door.
+fn keyring_and_door() -> Found<(Keyring, RealDoor)> {
+    testkit::peers::install::program("secret-tool", "libsecret-tools")?;
+    Ok((Keyring::start(State::Unlocked)?, RealDoor::sign_in_page()?))
 }
 
 /// Counts what a keyring keeps for us.

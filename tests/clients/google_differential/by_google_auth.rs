@@ -123,9 +123,7 @@ fn id_token_of_an_impersonated_account() {
 
 #[test]
 fn id_token_of_gclouds_impersonation_file() {
-    let key = files::service_account(SERVICE_ACCOUNT);
-    let by_way = format!("projects/-/serviceAccounts/{MACHINE_ACCOUNT}");
-    let file = files::impersonated(TARGET_ACCOUNT, &[&by_way], &key);
+    let file = gclouds_impersonation();
     against_google_auth(
         Some(&file),
         |ours| ours.iap(""),
@@ -144,9 +142,7 @@ fn id_token_of_gclouds_impersonation_file() {
 
 #[test]
 fn access_token_of_gclouds_impersonation_file() {
-    let key = files::service_account(SERVICE_ACCOUNT);
-    let by_way = format!("projects/-/serviceAccounts/{MACHINE_ACCOUNT}");
-    let file = files::impersonated(TARGET_ACCOUNT, &[&by_way], &key);
+    let file = gclouds_impersonation();
     against_google_auth(
         Some(&file),
         |ours| ours.gcp(""),
@@ -235,6 +231,12 @@ fn id_token_of_an_external_account() {
             ],
         ],
     );
+}
+
+fn gclouds_impersonation() -> Value {
+    let key = files::service_account(SERVICE_ACCOUNT);
+    let by_way = format!("projects/-/serviceAccounts/{MACHINE_ACCOUNT}");
+    files::impersonated(TARGET_ACCOUNT, &[&by_way], &key)
 }
 
 fn subject_token() -> tempfile::NamedTempFile {

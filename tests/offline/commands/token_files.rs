@@ -23,15 +23,18 @@ fn a_token_file_alone_is_enough() {
     assert_eq!(status["kfp"]["endpoint"], "http://ml-pipeline-ui.kubeflow");
 }
 
-#[test]
-fn in_a_pod_nothing_need_be_said() {
+/// Makes a home with a projected token, as a pod has one.
+fn pod() -> (Sandbox, String) {
     let home = Sandbox::new();
     let token = home.secret(service_account_token(AUDIENCE, 3600));
-    let file = home
-        .file("projected", &token)
-        .to_string_lossy()
-        .into_owned();
-    home.env("KF_PIPELINES_SA_TOKEN_PATH", &file);
+    let file = home.file("projected", &token);
+    home.env("KF_PIPELINES_SA_TOKEN_PATH", &file.to_string_lossy());
+    (home, token)
+}
+
+#[test]
+fn in_a_pod_nothing_need_be_said() {
+    let (home, token) = pod();
     let output = home.run(&["get"]).assert_success();
     assert_eq!(output.json()["status"]["token"], token.as_str());
     assert_eq!(
@@ -353,13 +356,7 @@ fn status_says_of_a_token_file_that_it_is_not_tried_and_what_is_assumed() {
 
 #[test]
 fn a_name_that_looks_like_a_clusters_gets_no_token_unasked() {
-    let home = Sandbox::new();
-    let token = home.secret(service_account_token(AUDIENCE, 3600));
-    let file = home
-        .file("projected", &token)
-        .to_string_lossy()
-        .into_owned();
-    home.env("KF_PIPELINES_SA_TOKEN_PATH", &file);
+    let (home, _) = pod();
     let method = |endpoint: &str| {
         let told = home.run(&["status", "-o", "json", "--endpoint", endpoint]);
         let told = told.assert_success().json();

@@ -22,16 +22,22 @@ pub(crate) fn redirected<'a>(
     (running, back)
 }
 
-#[test]
-fn the_whole_address_can_be_pasted() {
-    let (person, terminal) = (Person::new(), Terminal::open());
-    let (running, back) = redirected(&person, &terminal, &["--no-browser"]);
-    terminal.press(&format!("{back}\n"));
+/// Asserts that the login went well, and that the code was shown to nobody.
+#[track_caller]
+fn assert_logged_in(running: Running<'_>, terminal: &Terminal) {
     running
         .wait()
         .assert_success()
         .assert_says(&format!("as {USER}, until "));
     terminal.assert_in_order("made-up-code");
+}
+
+#[test]
+fn the_whole_address_can_be_pasted() {
+    let (person, terminal) = (Person::new(), Terminal::open());
+    let (running, back) = redirected(&person, &terminal, &["--no-browser"]);
+    terminal.press(&format!("{back}\n"));
+    assert_logged_in(running, &terminal);
     assert_eq!(person.bearer(&[]).1["email"], USER);
 }
 
@@ -46,11 +52,7 @@ fn the_bare_code_can_be_pasted() {
         .expect("a code")
         .1;
     terminal.press(&format!("{code}\n"));
-    running
-        .wait()
-        .assert_success()
-        .assert_says(&format!("as {USER}, until "));
-    terminal.assert_in_order("made-up-code");
+    assert_logged_in(running, &terminal);
 }
 
 #[test]
@@ -83,11 +85,7 @@ fn a_browser_on_this_machine_needs_no_pasting() {
     let (person, terminal) = (Person::new(), Terminal::open());
     let (running, back) = redirected(&person, &terminal, &["--no-browser"]);
     assert_eq!(testkit::google::stand_in::visit(&back).status, 200);
-    running
-        .wait()
-        .assert_success()
-        .assert_says(&format!("as {USER}, until "));
-    terminal.assert_in_order("made-up-code");
+    assert_logged_in(running, &terminal);
 }
 
 #[test]

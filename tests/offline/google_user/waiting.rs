@@ -3,8 +3,8 @@
 use super::*;
 use testkit::gate::Gate;
 
-#[test]
-fn a_login_in_the_browser_is_waited_for() {
+/// Makes a person whom Google keeps waiting in the browser.
+fn held_at_google() -> (Person, Gate) {
     let person = Person::new();
     let gate = Gate::default();
     let at_google = gate.clone();
@@ -14,6 +14,12 @@ fn a_login_in_the_browser_is_waited_for() {
         }
         None
     });
+    (person, gate)
+}
+
+#[test]
+fn a_login_in_the_browser_is_waited_for() {
+    let (person, gate) = held_at_google();
     let browser = person.google.browser();
     let login = person
         .command(&["login"])
@@ -42,15 +48,7 @@ fn a_login_in_the_browser_is_waited_for() {
 
 #[test]
 fn a_persons_time_in_the_browser_is_not_the_logins() {
-    let person = Person::new();
-    let gate = Gate::default();
-    let at_google = gate.clone();
-    person.google.intercept(move |host, _| {
-        if host == "accounts.google.com" {
-            at_google.pass();
-        }
-        None
-    });
+    let (person, gate) = held_at_google();
     let browser = person.google.browser();
     let login = person
         .command(&["login", "--timeout", "6s"])

@@ -8,8 +8,8 @@ use super::user::{User, note};
 use testkit::http::Request;
 use testkit::peers::keepassxc::KeePassXc;
 use testkit::peers::keyring::{Keyring, State};
-use testkit::peers::needs;
-use testkit::sandbox::Sandbox;
+use testkit::peers::{Found, needs};
+use testkit::sandbox::{Output, Sandbox};
 
 #[test]
 fn no_d_bus() {
@@ -35,9 +35,7 @@ fn no_d_bus() {
 #[test]
 fn a_bus_without_a_service() {
     let mut environment = Environment::new("D-Bus without a service");
-    let keyring = needs!(Keyring::start(State::Absent));
-    let user = User::new();
-    keyring.serve(&user.home);
+    let (_keyring, user) = needs!(served(State::Absent));
     user.look(&mut environment, "keyring")
         .assert_not_kept()
         .says("there is no keyring")
@@ -56,18 +54,14 @@ fn a_bus_without_a_service() {
 #[test]
 fn a_service_started_on_demand() {
     let mut environment = Environment::new("service started on demand");
-    let keyring = needs!(Keyring::start(State::OnDemand));
-    let user = User::new();
-    keyring.serve(&user.home);
+    let (_keyring, user) = needs!(served(State::OnDemand));
     user.look(&mut environment, "auto").assert_kept("keyring");
 }
 
 #[test]
 fn an_open_keyring() {
     let mut environment = Environment::new("open keyring");
-    let keyring = needs!(Keyring::start(State::Unlocked));
-    let user = User::new();
-    keyring.serve(&user.home);
+    let (_keyring, user) = needs!(served(State::Unlocked));
     for store in ["auto", "keyring"] {
         user.look(&mut environment, store).assert_kept("keyring");
     }
@@ -97,54 +91,37 @@ fn keepassxc_in_the_place_of_gnome_keyring() {
 #[test]
 fn no_collection_yet() {
     let mut environment = Environment::new("no collection yet");
-    let keyring = needs!(Keyring::start(State::Fresh));
-    let user = User::new();
-    keyring.serve(&user.home);
-    for store in ["auto", "keyring"] {
-        user.look(&mut environment, store)
-            .assert_not_kept()
-            .says("no default collection")
-            .status_says("no default collection");
-    }
+    let (_keyring, user) = needs!(served(State::Fresh));
+    keeps_nothing(&user, &mut environment, "no default collection");
 }
 
 #[test]
 fn locked_and_nobody_answers() {
     let mut environment = Environment::new("locked, nobody answers");
-    let keyring = needs!(Keyring::start(State::Unlocked));
-    let user = User::new();
-    keyring.serve(&user.home);
-    let stored = user.get("keyring", &[]).assert_success().stdout;
+    let (keyring, user) = needs!(served(State::Unlocked));
+    let stored = answer(&user);
     keyring.lock();
-    for store in ["auto", "keyring"] {
-        user.look(&mut environment, store)
-            .assert_not_kept()
-            .says("the keyring is locked")
-            .status_says("the keyring is locked");
-    }
+    keeps_nothing(&user, &mut environment, "the keyring is locked");
     // It was not unlocked on the way, and nothing is lost.
     assert_eq!(user.status("keyring")["trouble"], "the keyring is locked");
     let mut keyring = keyring;
     keyring.restart_daemon();
-    assert_eq!(user.get("keyring", &[]).assert_success().stdout, stored);
+    assert_eq!(answer(&user), stored);
 }
 
 #[test]
 fn stopped_before_the_read() {
     let mut environment = Environment::new("daemon stopped before the read");
-    let keyring = needs!(Keyring::start(State::Unlocked));
-    let user = User::new();
-    keyring.serve(&user.home);
-    let stored = user.get("keyring", &[]).assert_success().stdout;
+    let (keyring, user) = needs!(served(State::Unlocked));
+    let stored = answer(&user);
     keyring.hang();
-    for store in ["auto", "keyring"] {
-        user.look(&mut environment, store)
-            .assert_not_kept()
-            .says("the keyring did not answer within 2 s")
-            .status_says("the keyring did not answer within 2 s");
-    }
+    keeps_nothing(
+        &user,
+        &mut environment,
+        "the keyring did not answer within 2 s",
+    );
     keyring.wake();
-    assert_eq!(user.get("keyring", &[]).assert_success().stdout, stored);
+    assert_eq!(answer(&user), stored);
 }
 
 #[test]
@@ -153,23 +130,16 @@ fn stopped_before_the_write() {
     let keyring = needs!(Keyring::start(State::Unlocked));
     let (user, at_login) = user_with_a_signal("STOP");
     keyring.serve(&user.home);
-    let stored = user.get("keyring", &[]).assert_success().stdout;
+    let stored = answer(&user);
     at_login.set(keyring.daemon_id()).expect("once");
     let fresh = user.get("keyring", &["--refresh", "-v"]).assert_success();
     let fresh = fresh
         .assert_says("the credential was not stored: [store-unavailable]")
         .assert_says("the keyring did not answer within 2 s");
     assert_ne!(fresh.stdout, stored);
-    let status = user.status("keyring");
-    note(
-        &mut environment,
-        "keyring",
-        "answered, not kept",
-        &fresh,
-        &status,
-    );
+    note_as_not_kept(&mut environment, &user, &fresh);
     keyring.wake();
-    let after = user.get("keyring", &[]).assert_success().stdout;
+    let after = answer(&user);
     assert!(
         [&stored, &fresh.stdout].contains(&&after),
         "the old one, or the new one once the daemon has read its post: {after}"
@@ -182,20 +152,49 @@ fn killed_before_the_write() {
     let mut keyring = needs!(Keyring::start(State::Unlocked));
     let (user, at_login) = user_with_a_signal("KILL");
     keyring.serve(&user.home);
-    let stored = user.get("keyring", &[]).assert_success().stdout;
+    let stored = answer(&user);
     at_login.set(keyring.daemon_id()).expect("once");
     let fresh = user.get("keyring", &["--refresh", "-v"]).assert_success();
     let fresh = fresh.assert_says("the credential was not stored: [store-unavailable]");
+    note_as_not_kept(&mut environment, &user, &fresh);
+    keyring.restart_daemon();
+    assert_eq!(answer(&user), stored);
+}
+
+/// Makes a user with a keyring in this state.
+fn served(state: State) -> Found<(Keyring, User)> {
+    let keyring = Keyring::start(state)?;
+    let user = User::new();
+    keyring.serve(&user.home);
+    Ok((keyring, user))
+}
+
+/// Gets what the keyring has, else a new session.
+#[track_caller]
+fn answer(user: &User) -> String {
+    user.get("keyring", &[]).assert_success().stdout
+}
+
+/// Asserts that the keyring keeps nothing, whether it was named or not, and that all places say why.
+#[track_caller]
+fn keeps_nothing(user: &User, environment: &mut Environment, why: &str) {
+    for store in ["auto", "keyring"] {
+        user.look(environment, store)
+            .assert_not_kept()
+            .says(why)
+            .status_says(why);
+    }
+}
+
+fn note_as_not_kept(environment: &mut Environment, user: &User, answer: &Output) {
     let status = user.status("keyring");
     note(
-        &mut environment,
+        environment,
         "keyring",
         "answered, not kept",
-        &fresh,
+        answer,
         &status,
     );
-    keyring.restart_daemon();
-    assert_eq!(user.get("keyring", &[]).assert_success().stdout, stored);
 }
 
 /// Makes a user at whose next login, once the process is named, that process gets a signal.
