@@ -32,13 +32,13 @@ fn after_the_tokens_end_a_newer_one_comes_without_a_person() {
 #[test]
 fn twenty_callers_make_one_renewal() {
     let mut options = Options::default();
-    options.dex.id_tokens = "30s";
+    options.dex.id_tokens = "12s";
     let door = needs!(StockDoor::start(options));
     let home = home(&door, &json!({}));
     log_in(&door, &home);
-    let running: Vec<_> = (0..20)
-        .map(|_| home.command(&["get", "--min-ttl", "40s"]).spawn())
-        .collect();
+    // The next one is good for the slowest of them too.
+    std::thread::sleep(Duration::from_secs(12));
+    let running: Vec<_> = (0..20).map(|_| home.command(&["get"]).spawn()).collect();
     for one in running {
         let got = one.wait().assert_success();
         assert_opens(&door, &got, dex::USER.email);
