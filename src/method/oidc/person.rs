@@ -5,9 +5,9 @@ use qrcode::render::unicode::Dense1x2;
 
 use crate::browser;
 use crate::config::method::GrantType;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Slug};
 use crate::method::login::Given;
-use crate::method::oidc::{At, bearer, refusal, renewal};
+use crate::method::oidc::{At, Granted, bearer, refusal, renewal};
 use crate::oauth::authorization_code::{self, Login, Reaching};
 use crate::oauth::device::{self, DeviceLogin, Invitation};
 use crate::oauth::{Tokens, token_endpoint::Failure};
@@ -22,6 +22,13 @@ pub(super) fn log_in(at: &At<'_>, reaching: Reaching<'_>) -> Result<Given> {
             (tokens, Some(nonce))
         }
     };
+    // Whatever is not what was asked for is not kept either.
+    let granted = Granted {
+        tokens: tokens.clone(),
+        nonce: nonce.clone(),
+    };
+    let (minted, _) = bearer::minted(at, granted)?;
+    check_account(at, minted.principal.as_deref())?;
     renewal::keep_for_person(at, &tokens, reaching.tell)?;
     if tokens.id_token.as_ref().is_some_and(bearer::lacks_email) {
         (reaching.tell)(
@@ -32,6 +39,19 @@ pub(super) fn log_in(at: &At<'_>, reaching: Reaching<'_>) -> Result<Given> {
         tokens: Some((tokens, nonce)),
         ..Given::default()
     })
+}
+
+/// A context that names an e-mail address is for that account; any other user name is a hint for the login page.
+fn check_account(at: &At<'_>, principal: Option<&str>) -> Result<()> {
+    let wanted = at.oidc.username.as_deref();
+    let wanted = wanted.filter(|name| name.contains('@'));
+    match (wanted, principal.filter(|name| name.contains('@'))) {
+        (Some(wanted), Some(found)) if !wanted.eq_ignore_ascii_case(found) => Err(Error::new(
+            Slug::AccountMismatch,
+            format!("{found:?} logged in, and not {wanted:?}, which the context names"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// How the person is reached.
@@ -104,7 +124,7 @@ fn by_code(at: &At<'_>, reaching: Reaching<'_>) -> Result<Tokens> {
 fn of_code(at: &At<'_>, failure: Failure) -> Error {
     let error = refusal::explained(at, failure, device::ASKING);
     let hint = "where the provider offers no device code, log in with a browser: `--grant authorization-code`";
-    if error.slug() == crate::error::Slug::OauthRefused {
+    if error.slug() == Slug::OauthRefused {
         return error.further_hint(hint);
     }
     error

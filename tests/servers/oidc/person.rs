@@ -183,6 +183,20 @@ fn a_confidential_client_with_one_redirect_uri() {
 }
 
 #[test]
+fn another_account_than_the_context_names_is_refused_and_not_kept() {
+    let door = needs!(StockDoor::stock());
+    let home = home(&door, &json!({"username": "somebody-else@example.com"}));
+    let running = home.command(&["login"]).env("BROWSER", "/bin/true").spawn();
+    in_browser(&door, &running);
+    running
+        .wait()
+        .failure()
+        .assert_error(5, "account-mismatch")
+        .assert_says(dex::USER.email);
+    home.run(&["get"]).assert_error(4, "login-required");
+}
+
+#[test]
 fn a_login_without_offline_access_says_when_it_ends() {
     let door = needs!(StockDoor::stock());
     let home = home(&door, &json!({"scopes": ["openid", "email"]}));
