@@ -1,5 +1,5 @@
 //! A storm: hostile servers by the hundred, made by chance, at every step of a login at Dex, of a login and a renewal at
-//! IAP, and of what a machine asks Google for.
+//! IAP, of what a machine asks Google for, and of tokens of an OpenID Connect provider.
 //!
 //! Each door is a server that behaves, but for one answer or a few, which the dice choose (`storm/mutation/`). Beside
 //! it stand other origins which must never see a secret. What holds of every run is in `storm/holds.rs`. `cargo test
@@ -8,6 +8,7 @@
 
 mod at_dex;
 mod at_google;
+mod at_oidc;
 mod attack;
 mod elsewhere;
 mod holds;
@@ -111,10 +112,10 @@ fn a_storm_of_hostile_servers() {
 
 fn play(seed: u64, door: u64, ca: &TestCa, tell: &mut dyn FnMut(String)) -> Played {
     let mut dice = Dice::new(seed, door);
-    if dice.happens(60) {
-        at_dex::play(&mut dice, ca, tell)
-    } else {
-        at_google::play(&mut dice, tell)
+    match dice.below(10) {
+        0..=4 => at_dex::play(&mut dice, ca, tell),
+        5..=7 => at_google::play(&mut dice, tell),
+        _ => at_oidc::play(&mut dice, tell),
     }
 }
 

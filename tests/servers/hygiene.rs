@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod of_google;
+mod of_oidc;
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};

@@ -10,6 +10,7 @@ use testkit::peers::chromium::Person;
 use testkit::peers::curl::Curl;
 use testkit::peers::dex;
 use testkit::peers::envoy::Trusted;
+use testkit::peers::hydra::{self, Hydra};
 use testkit::peers::oidc_provider::{self, Client, OidcProvider, Proof};
 use testkit::peers::stock_door::{self, SingleSignOn, StockDoor};
 use testkit::peers::{Found, needs};
@@ -212,4 +213,54 @@ fn a_person_at_a_real_browser_gets_in_where_dex_sends_them_on() {
         let got = home.run(arguments).assert_success();
         assert_opens(&sso.door, &got, dex::USER.email);
     }
+}
+
+#[test]
+fn a_machine_gets_in_by_ory_hydra() {
+    const AUDIENCE: &str = "kubeflow";
+    let client = |id, proof| hydra::Client {
+        id,
+        proof,
+        redirect_uris: vec!["http://127.0.0.1/callback"],
+        audiences: vec![AUDIENCE],
+    };
+    let clients = [
+        client("basic", Proof::Basic(SECRET)),
+        client("form", Proof::Form(SECRET)),
+    ];
+    let hydra = needs!(Hydra::start(&clients));
+    let trusted = Trusted {
+        issuer: hydra.issuer().to_owned(),
+        keys: format!("{}.well-known/jwks.json", hydra.issuer()),
+        audiences: vec![AUDIENCE.to_owned()],
+        headers: vec![("sub", "kubeflow-userid")],
+    };
+    let door = needs!(StockDoor::start(stock_door::Options {
+        trusted: vec![trusted],
+        ..stock_door::Options::default()
+    }));
+    let keys = json!({
+        "issuer": hydra.issuer(), "client-id": "basic", "client-secret": {"env": "CLIENT_SECRET"},
+        "grant": "client-credentials", "audience": AUDIENCE,
+    });
+    let machine = home(&door, &keys);
+    machine.env("CLIENT_SECRET", &machine.secret(SECRET));
+    let got = machine.run(&["get"]).assert_success();
+    assert_opens(&door, &got, "basic");
+
+    // Without an audience the gateway says what it misses.
+    let mut without = keys.clone();
+    without["audience"] = json!(null);
+    super::configure(&machine, &door, &without);
+    machine
+        .run(&["get"])
+        .assert_error(5, "bearer-audience-refused");
+    // The slash at the end of its name counts.
+    let mut other = keys;
+    other["issuer"] = hydra.issuer().trim_end_matches('/').into();
+    super::configure(&machine, &door, &other);
+    machine
+        .run(&["get"])
+        .assert_error(3, "issuer-mismatch")
+        .assert_says(hydra.issuer());
 }
