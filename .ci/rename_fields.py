@@ -46,8 +46,13 @@ TYPES = {
     "src/protocol/document.rs": ["ConnectionView", "Document", "Spec", "Status", "Kfp"],
     "src/credential.rs": ["Cookie"],
     "src/error.rs": ["ErrorRow"],
-    "src/config/file.rs": ["Config", "ContextEntry", "DexBlock", "IapBlock", "GcpBlock", "ServiceAccountBlock",
-                           "TokenFileBlock"],
+    "src/config/file.rs": ["Config", "ContextEntry"],
+    "src/config/method/dex.rs": ["DexBlock"],
+    "src/config/method/iap.rs": ["IapBlock"],
+    "src/config/method/gcp.rs": ["GcpBlock"],
+    "src/config/method/google.rs": ["ServiceAccountBlock"],
+    "src/config/method/token_file.rs": ["TokenFileBlock"],
+    "src/config/method/oidc/written.rs": ["OidcBlock"],
 }
 # Rust code that writes fields without a type.
 WRITTEN = {"src/cli/config/exec.rs": ["exec", "command", "args", "installHint"]}
